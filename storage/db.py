@@ -1,0 +1,154 @@
+"""The one place that opens connections and transactions, on SQLite and PostgreSQL alike."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import event, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+BUSY_SECONDS = 10
+
+
+class UnsafeStorage(Exception):
+    """The database would lose acknowledged work when the power goes; we refuse to start on it."""
+
+
+class Database:
+    """`transaction()` writes, `reading()` only reads; neither is ever opened anywhere else.
+
+    On SQLite there is one writer connection (BEGIN IMMEDIATE, so a read never has to become a
+    write half-way) and separate readers. On PostgreSQL both come from one pool.
+    """
+
+    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+        self.url = make_url(url)
+        self.sqlite = self.url.get_backend_name() == "sqlite"
+        self._turnstile = asyncio.Lock()
+        if self.sqlite:
+            self._writer = _sqlite_engine(self.url, writes=True, pool_size=1)
+            self._reader = _sqlite_engine(self.url, writes=False, pool_size=pool_size)
+        else:
+            self._writer = self._reader = create_async_engine(
+                self.url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=False
+            )
+        _note_writes(self._writer)
+
+    @property
+    def engine(self) -> AsyncEngine:
+        return self._writer
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """Commits when the block ends, rolls back when it raises. Not re-entrant on SQLite."""
+        if not self.sqlite:
+            async with AsyncSession(self._writer, expire_on_commit=False) as session:
+                async with session.begin():
+                    yield session
+            return
+        async with self._turnstile, AsyncSession(self._writer, expire_on_commit=False) as session:
+            async with session.begin():
+                yield session
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncSession]:
+        """A snapshot to read from; whatever it would write is thrown away."""
+        async with AsyncSession(self._reader, expire_on_commit=False) as session:
+            try:
+                yield session
+            finally:
+                session.expunge_all()
+                await session.rollback()
+
+    async def refuse_if_unsafe(self) -> None:
+        """Reads the durability settings back. Raises UnsafeStorage."""
+        async with self.transaction() as session:
+            if self.sqlite:
+                level = (await session.execute(text("PRAGMA synchronous"))).scalar_one()
+                journal = (await session.execute(text("PRAGMA journal_mode"))).scalar_one()
+                if int(level) != 2 or journal != "wal":
+                    raise UnsafeStorage(
+                        f"SQLite runs with synchronous={level}, journal_mode={journal}; it must be "
+                        "2 (FULL) and wal. Put the database on a local disk and start again."
+                    )
+                return
+            for name in ("fsync", "synchronous_commit"):
+                value = (await session.execute(text(f"SHOW {name}"))).scalar_one()
+                if value == "off":
+                    raise UnsafeStorage(
+                        f"PostgreSQL runs with {name}=off and would lose acknowledged work: "
+                        f"set {name}=on and restart it."
+                    )
+
+    async def close(self) -> None:
+        await self._writer.dispose()
+        if self._reader is not self._writer:
+            await self._reader.dispose()
+
+
+def wrote(session: AsyncSession) -> bool:
+    """Whether this session's connection has changed anything since `forget_writes`."""
+    return bool(_connection_notes(session).get("wrote"))
+
+
+def forget_writes(session: AsyncSession) -> None:
+    _connection_notes(session)["wrote"] = False
+
+
+def _connection_notes(session: AsyncSession) -> dict[Any, Any]:
+    return session.sync_session.connection().info
+
+
+def _note_writes(engine: AsyncEngine) -> None:
+    @event.listens_for(engine.sync_engine, "before_cursor_execute")
+    def note(conn: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        if not statement.startswith(("SELECT", "PRAGMA", "SHOW")):
+            conn.info["wrote"] = True
+
+
+def _sqlite_engine(url: URL, *, writes: bool, pool_size: int) -> AsyncEngine:
+    engine = create_async_engine(
+        url, pool_size=pool_size, max_overflow=0, connect_args={"timeout": BUSY_SECONDS}
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: Any, _: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "secure_delete=ON",
+            "trusted_schema=OFF",
+            f"busy_timeout={BUSY_SECONDS * 1000}",
+            "journal_size_limit=67108864",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        if not writes:
+            cursor.execute("PRAGMA query_only=ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def sqlite_backup(source: str, target: str) -> None:
+    """A consistent copy of a database in use. Blocking; both are paths of files."""
+    with sqlite3.connect(source) as live, sqlite3.connect(target) as copy:
+        live.backup(copy)
+
+
+def insert_ignoring(db: Database, model: type[Any]) -> Any:
+    """INSERT … ON CONFLICT DO NOTHING into the model's table, in the database's own dialect."""
+    dialect = sqlite if db.sqlite else postgresql
+    return dialect.insert(model.__table__).on_conflict_do_nothing()
