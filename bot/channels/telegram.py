@@ -1,0 +1,315 @@
+"""Telegram: every Bot API method we use, and what its errors mean. Only here."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+from collections.abc import AsyncIterator, Awaitable
+from typing import Any
+
+import aiohttp
+import structlog
+from aiogram import Bot
+from aiogram.client.default import DefaultBotProperties
+from aiogram.client.session.aiohttp import AiohttpSession
+from aiogram.client.telegram import TelegramAPIServer
+from aiogram.exceptions import (
+    ClientDecodeError,
+    TelegramAPIError,
+    TelegramBadRequest,
+    TelegramConflictError,
+    TelegramForbiddenError,
+    TelegramMigrateToChat,
+    TelegramNetworkError,
+    TelegramRetryAfter,
+    TelegramServerError,
+    TelegramUnauthorizedError,
+)
+from aiogram.methods import (
+    AnswerCallbackQuery,
+    EditMessageText,
+    SendMessage,
+    SendPhoto,
+    TelegramMethod,
+)
+from aiogram.methods.base import Response
+from aiogram.types import (
+    BotCommand,
+    BufferedInputFile,
+    InlineKeyboardButton,
+    InlineKeyboardMarkup,
+    LinkPreviewOptions,
+    Update,
+)
+from aiogram.types import (
+    Message as TelegramMessage,
+)
+
+from bot.channels.base import (
+    Button,
+    Caps,
+    Doubtful,
+    MediaRefused,
+    Message,
+    Moved,
+    Outcome,
+    Rejected,
+    Retry,
+    Sent,
+    Unreachable,
+)
+from bot.channels.telegram_door import ALLOWED_UPDATES, NAME, chat_of, subject
+from bot.media import MAX_FILE_BYTES, FileStore, Refused, Stored, take_in
+from bot.text import utf16_length
+
+log = structlog.get_logger()
+SEND_SECONDS = 15
+POLL_SECONDS = 30
+_FILES = ("document", "voice", "audio", "video", "video_note")
+_KEPT = (Response[bool], Response[TelegramMessage])
+"""aiogram asks pydantic for these at each call and pydantic holds them weakly: we hold them."""
+
+
+class Telegram:
+    name = NAME
+    caps = Caps(
+        edit=True, max_text=4096, max_caption=1024, max_buttons=100, links=True,
+        length=utf16_length,
+    )  # fmt: skip
+
+    def __init__(self, token: str, api_url: str) -> None:
+        session = AiohttpSession(
+            api=TelegramAPIServer.from_base(api_url), timeout=SEND_SECONDS, limit=100
+        )
+        preview = LinkPreviewOptions(is_disabled=True)
+        self.bot = Bot(token, session, DefaultBotProperties(link_preview=preview))
+        self.account = str(self.bot.id)
+        self._names: dict[str, str] = {}
+
+    # What came in.
+
+    def address(self, event: dict[str, Any]) -> str:
+        return chat_of(event)
+
+    def language(self, event: dict[str, Any]) -> str | None:
+        code = str((subject(event).get("from") or {}).get("language_code") or "")
+        return None if not code else "vi" if code.startswith("vi") else "en"
+
+    def update(self, event: dict[str, Any], contact_id: int) -> Update:
+        return Update.model_validate(event, context={"bot": self.bot})
+
+    def pressed_message(self, event: dict[str, Any]) -> str | None:
+        message = (event.get("callback_query") or {}).get("message") or {}
+        return str(message["message_id"]) if message.get("date") else None
+
+    async def fetch(self, event: dict[str, Any], store: FileStore) -> list[Stored | MediaRefused]:
+        return [
+            await self._fetch(file, name, store)
+            for file, name in _files(event.get("message") or {})
+        ]
+
+    async def _fetch(
+        self, file: dict[str, Any], name: str, store: FileStore
+    ) -> Stored | MediaRefused:
+        if int(file.get("file_size") or 0) > MAX_FILE_BYTES:
+            return MediaRefused("media-too-big", {"limit_mb": MAX_FILE_BYTES >> 20})
+        try:
+            content = await self._download(str(file["file_id"]))
+            return await take_in(content, name, store)
+        except Refused as refused:
+            return MediaRefused(refused.key, refused.details)
+        except TelegramBadRequest:
+            return MediaRefused("media-too-big", {"limit_mb": MAX_FILE_BYTES >> 20})
+        except (TelegramAPIError, TimeoutError, aiohttp.ClientError) as error:
+            raise OSError("the file did not come") from error
+
+    async def _download(self, file_id: str) -> bytes:
+        file = await self.bot.get_file(file_id)
+        if file.file_path is None:
+            raise OSError("Telegram gave no path")
+        buffer = await self.bot.download_file(file.file_path, timeout=60)
+        return buffer.read() if buffer else b""
+
+    async def acknowledge(self, event: dict[str, Any]) -> None:
+        query = event.get("callback_query") or {}
+        if not query.get("id"):
+            return
+        try:
+            await self.bot(AnswerCallbackQuery(callback_query_id=str(query["id"])))
+        except (TelegramAPIError, ClientDecodeError):
+            log.debug("a press could not be acknowledged")
+
+    # What goes out.
+
+    async def send(self, address: str, contact_id: int, message: Message) -> Outcome:
+        return await _outcome(self._send(int(address), message), message)
+
+    async def _send(self, chat: int, message: Message) -> Outcome:
+        keyboard = _keyboard(message.rows)
+        if message.picture_file is not None:
+            photo = BufferedInputFile(message.picture_file.content, message.picture_file.name)
+            method: TelegramMethod[Any] = SendPhoto(
+                chat_id=chat, photo=photo, caption=message.text or None, reply_markup=keyboard
+            )
+        elif message.edits:
+            method = EditMessageText(
+                chat_id=chat,
+                message_id=int(message.edits),
+                text=message.text,
+                reply_markup=keyboard,
+            )
+        else:
+            method = SendMessage(chat_id=chat, text=message.text, reply_markup=keyboard)
+        sent = await self.bot(method)
+        return Sent(str(sent.message_id) if isinstance(sent, TelegramMessage) else "")
+
+    async def leave(self, chat: int) -> None:
+        try:
+            await self.bot.leave_chat(chat)
+        except TelegramAPIError:
+            log.info("could not leave a group")
+
+    # The account itself.
+
+    async def username(self) -> str:
+        me = await self.bot.me()
+        return me.username or ""
+
+    async def introduce(
+        self, commands: dict[str, list[tuple[str, str]]], about: dict[str, str]
+    ) -> None:
+        """Sets commands and descriptions for each language; the first language is the default."""
+        for number, (locale, listed) in enumerate(commands.items()):
+            entries = [BotCommand(command=name, description=text) for name, text in listed]
+            for code in [None, locale] if number == 0 else [locale]:
+                await self.bot.set_my_commands(entries, language_code=code)
+                await self.bot.set_my_description(about[locale][:512], language_code=code)
+                await self.bot.set_my_short_description(about[locale][:120], language_code=code)
+
+    async def use_webhook(self, url: str, secret: str) -> None:
+        """Registers the webhook only when Telegram knows another one."""
+        known = await self.bot.get_webhook_info()
+        if known.url != url or set(known.allowed_updates or ()) != set(ALLOWED_UPDATES):
+            await self.bot.set_webhook(
+                url,
+                secret_token=secret,
+                allowed_updates=list(ALLOWED_UPDATES),
+                max_connections=100,
+            )
+
+    async def poll(self) -> AsyncIterator[list[bytes]]:
+        """Batches of raw updates; asking for the next batch confirms the one before.
+
+        What was not confirmed comes again after a restart, and the inbox knows it already.
+        """
+        offset = 0
+        await self.bot.delete_webhook()
+        url = self.bot.session.api.api_url(self.bot.token, "getUpdates")
+        limit = aiohttp.ClientTimeout(total=POLL_SECONDS + 10)
+        async with aiohttp.ClientSession(timeout=limit) as session:
+            while True:
+                updates = await _get_updates(session, url, offset)
+                if updates:
+                    offset = max(int(update["update_id"]) for update in updates) + 1
+                    yield [json.dumps(update).encode() for update in updates]
+
+    async def close(self) -> None:
+        await self.bot.session.close()
+
+
+async def _get_updates(
+    session: aiohttp.ClientSession, url: str, offset: int
+) -> list[dict[str, Any]]:
+    """Empty after a fault, having waited; a second poller is named in the log."""
+    form = {
+        "offset": offset, "timeout": POLL_SECONDS, "limit": 100,
+        "allowed_updates": list(ALLOWED_UPDATES),
+    }  # fmt: skip
+    try:
+        async with session.post(url, json=form) as response:
+            answer = await response.json(content_type=None)
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        log.warning("polling Telegram failed; trying again")
+        await asyncio.sleep(2)
+        return []
+    if answer.get("ok"):
+        return list(answer["result"])
+    code = answer.get("error_code")
+    if code == 409:
+        log.error("another copy of this bot is polling Telegram, or a webhook is set: stop it")
+    elif code == 401:
+        log.error("Telegram refuses the token: set NEUGUONG_TELEGRAM_TOKEN anew and restart")
+    wait = (answer.get("parameters") or {}).get("retry_after") or (30 if code == 401 else 3)
+    await asyncio.sleep(float(wait))
+    return []
+
+
+async def _outcome(sending: Awaitable[Outcome], message: Message) -> Outcome:
+    """Names what happened; whether to try again is the outbox's business."""
+    try:
+        return await sending
+    except TelegramRetryAfter as error:
+        return Retry(float(error.retry_after), "429")
+    except TelegramMigrateToChat as error:
+        return Moved(str(error.migrate_to_chat_id))
+    except TelegramForbiddenError as error:
+        return Unreachable(error.message)
+    except (TelegramUnauthorizedError, TelegramConflictError) as error:
+        log.error("Telegram refuses the token: set NEUGUONG_TELEGRAM_TOKEN anew and restart")
+        return Retry(60, error.message)
+    except TelegramBadRequest as error:
+        return _bad_request(error.message, message)
+    except (TelegramServerError, TelegramNetworkError, ClientDecodeError) as error:
+        if isinstance(error.__cause__, aiohttp.ClientConnectorError):
+            return Retry(2, "no connection")
+        return Doubtful(type(error).__name__)
+    except TelegramAPIError as error:
+        return Rejected(error.message)
+
+
+def _bad_request(reason: str, message: Message) -> Outcome:
+    if "message is not modified" in reason:
+        return Sent(message.edits or "")
+    if "chat not found" in reason or "user is deactivated" in reason:
+        return Unreachable(reason)
+    if message.edits:
+        return Retry(0, _NOT_EDITABLE)
+    return Rejected(reason)
+
+
+_NOT_EDITABLE = "cannot be edited"
+
+
+def _keyboard(rows: tuple[tuple[Button, ...], ...]) -> InlineKeyboardMarkup | None:
+    if not rows:
+        return None
+    return InlineKeyboardMarkup(
+        inline_keyboard=[
+            [
+                InlineKeyboardButton(text=button.label, url=button.url)
+                if button.url
+                else InlineKeyboardButton(text=button.label, callback_data=button.press)
+                for button in row
+            ]
+            for row in rows
+        ]
+    )
+
+
+def _files(message: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
+    """The files of a message with their names; of a photo the largest size."""
+    found = []
+    if message.get("photo"):
+        largest = max(message["photo"], key=lambda size: int(size["width"]) * int(size["height"]))
+        found.append((largest, "photo.jpg"))
+    for kind in _FILES:
+        if message.get(kind):
+            found.append((message[kind], str(message[kind].get("file_name") or kind)))
+    return found
+
+
+def settle_memory() -> None:
+    """Once everything is imported: what is loaded now is never garbage (120 ms a collection)."""
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,188 @@
+"""Settings, from the environment or a .env file alone; refuses to start, saying how to mend it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "NEUGUONG_"
+
+
+class ConfigError(Exception):
+    """One or more sentences for the operator: the variable, what is wrong, what to do."""
+
+
+class Settings(BaseSettings):
+    """Each field is the environment variable NEUGUONG_<FIELD>; see docs/operators.md."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+
+    home: Path = Field(Path("var"), description="Folder of the database, files and key")
+    database_url: SecretStr = Field(
+        SecretStr(""), description="sqlite:///path or postgresql://user:password@host/name"
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on")
+    port: int = Field(8080, ge=1, le=65535, description="Port to listen on")
+    public_url: str = Field("", description="Address by which the public reaches the pages")
+    secret_key: SecretStr = Field(
+        SecretStr(""), description="Long random text; kept in HOME/secret.key when not given"
+    )
+    default_locale: Literal["vi", "en"] = Field("vi", description="Language of a new reader")
+    telegram_token: SecretStr = Field(SecretStr(""), description="Token of the Telegram bot")
+    telegram_api_url: str = Field("https://api.telegram.org", description="Bot API server")
+    telegram_mode: Literal["polling", "webhook"] = Field(
+        "polling", description="How Telegram's updates reach us"
+    )
+    telegram_rate: float = Field(
+        25, gt=0, le=1000, description="Messages a second nobody waits for (notices, reminders)"
+    )
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Addresses of reverse proxies whose X-Forwarded-For is believed"
+    )
+    portal_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins of portals that may show the chat inside their own pages"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="How much is logged"
+    )
+
+    @field_validator("trusted_proxies", "portal_origins", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("public_url", "telegram_api_url")
+    @classmethod
+    def _is_url(cls, value: str) -> str:
+        if value and not (urlsplit(value).scheme in ("http", "https") and urlsplit(value).netloc):
+            raise ValueError("must be a whole address such as https://gopy.example.vn")
+        return value.rstrip("/")
+
+    @model_validator(mode="after")
+    def _fit_together(self) -> Settings:
+        if self.telegram_mode == "webhook":
+            if not self.telegram_token.get_secret_value():
+                raise ValueError(
+                    f"{PREFIX}TELEGRAM_MODE=webhook needs {PREFIX}TELEGRAM_TOKEN: set the token "
+                    "that BotFather gave, or leave the mode out"
+                )
+            if not self.public_url:
+                raise ValueError(
+                    f"{PREFIX}TELEGRAM_MODE=webhook needs {PREFIX}PUBLIC_URL: the https address "
+                    "by which Telegram reaches this server; or use polling"
+                )
+            own_server = self.telegram_api_url != "https://api.telegram.org"
+            if not self.public_url.startswith("https://") and not own_server:
+                raise ValueError(
+                    f"{PREFIX}PUBLIC_URL must begin with https:// for {PREFIX}TELEGRAM_MODE="
+                    "webhook; or use polling"
+                )
+        token = self.telegram_token.get_secret_value()
+        if token and not (token.partition(":")[0].isdigit() and token.partition(":")[2]):
+            raise ValueError(
+                f"{PREFIX}TELEGRAM_TOKEN is not a token: it looks like 123456:ABC…; "
+                "copy it again from BotFather"
+            )
+        secret = self.secret_key.get_secret_value()
+        if secret and len(secret) < 32:
+            raise ValueError(
+                f"{PREFIX}SECRET_KEY is too short: give at least 32 random characters, "
+                "or leave it out to have one made"
+            )
+        return self
+
+    @property
+    def links(self) -> str:
+        """The public address, or the local one while no public one is set."""
+        return self.public_url or f"http://{self.host}:{self.port}"
+
+    @property
+    def database(self) -> str:
+        """The database's URL with its driver, which holds the password: never logged."""
+        url = self.database_url.get_secret_value() or f"sqlite:///{self.home / 'neuguong.db'}"
+        for plain, driver in _DRIVERS.items():
+            if url.startswith(f"{plain}:"):
+                return url.replace(plain, driver, 1)
+        return url
+
+
+_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "postgresql": "postgresql+asyncpg",
+    "postgres": "postgresql+asyncpg",
+}
+
+
+def read_settings(
+    environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")
+) -> Settings:
+    """Raises ConfigError with a sentence for each setting that is unknown, wrong or contradictory."""
+    environ = os.environ if environ is None else environ
+    given = {**_read_env_file(env_file), **environ}
+    ours = {name: value for name, value in given.items() if name.upper().startswith(PREFIX)}
+    values = {name.upper().removeprefix(PREFIX).lower(): value for name, value in ours.items()}
+    unknown = sorted(set(values) - set(Settings.model_fields))
+    if unknown:
+        names = ", ".join(PREFIX + name.upper() for name in unknown)
+        raise ConfigError(f"Unknown setting {names}: correct the name or remove it. {_known()}")
+    try:
+        settings = Settings.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(" ".join(_sentence(e) for e in error.errors())) from None
+    if not settings.database.startswith(("sqlite+aiosqlite:", "postgresql+asyncpg:")):
+        raise ConfigError(
+            f"{PREFIX}DATABASE_URL must begin with sqlite:/// or postgresql://: correct it."
+        )
+    return settings
+
+
+def read_secret(settings: Settings) -> str:
+    """The installation's key: the setting, or HOME/secret.key, made on the first start."""
+    given = settings.secret_key.get_secret_value()
+    if given:
+        return given
+    path = settings.home / "secret.key"
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_urlsafe(48))
+                file.flush()
+                os.fsync(file.fileno())
+        return path.read_text().strip()
+    except OSError as error:
+        raise ConfigError(
+            f"Cannot keep data in {settings.home} ({error.strerror}): make the folder writable, "
+            f"or set {PREFIX}HOME to one that is."
+        ) from None
+
+
+def _read_env_file(path: Path | None) -> dict[str, str]:
+    if path is None or not path.is_file():
+        return {}
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
+    return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
+
+
+def _known() -> str:
+    return "Known: " + ", ".join(name.upper() for name in Settings.model_fields) + "."
+
+
+def _sentence(error: Mapping[str, object]) -> str:
+    """The value itself is not repeated: it may be a secret."""
+    message = str(error["msg"]).removeprefix("Value error, ").rstrip(".")
+    where = error["loc"]
+    if isinstance(where, tuple) and where:
+        return f"{PREFIX}{str(where[0]).upper()}: {message}."
+    return f"{message}."
