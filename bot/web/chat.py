@@ -1,0 +1,352 @@
+"""The web chat's own doors: opened by a proof of work, then posts up and a stream down."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import altcha
+from aiohttp import BodyPartReader, web
+from aiohttp_sse import sse_response
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot import chat_lines, contacts, i18n, receipts
+from bot.inbox import Arrival
+from bot.limits import Limit, count, refuse_beyond, source_of
+from bot.media import MAX_FILE_BYTES, Refused, Stored, take_in
+from bot.replies import UserError
+from bot.text import tidy
+from bot.web import server
+from bot.web.server import Services, locale_of, own_session, page, services
+from storage.models.base import new_id
+from storage.models.people import Contact
+from storage.models.traffic import SpentChallenge, StoredFile
+
+routes = web.RouteTableDef()
+CHANNEL, ACCOUNT = "webchat", "web"
+COOKIE = "neuguong_chat"
+COOKIE_SECONDS = 180 * 24 * 3600
+LONGEST_TEXT = 8000
+MOST_FILES = 10
+HASHES = 60, 2500
+"""(cost, highest counter): about a second on a cheap phone."""
+CHALLENGE_MINUTES = 20
+SESSIONS = Limit("sessions", 60, minutes=60)
+MESSAGES = Limit("messages", 60, minutes=1)
+STREAM_SECONDS = 1.0
+PING_SECONDS = 15
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """The browser behind the cookie: an address, and the contact it belongs to."""
+
+    address: str
+    lane: bytes
+    contact_id: int
+
+
+@routes.get("/chat")
+async def show_chat(request: web.Request) -> web.Response:
+    start = "".join(c for c in request.query.get("start", "")[:64] if c.isalnum() or c in "-_")
+    return page(
+        request, "chat.html", start=start, limit_text=LONGEST_TEXT,
+        limit_mb=MAX_FILE_BYTES >> 20,
+    )  # fmt: skip
+
+
+@routes.get("/embed.js")
+@own_session
+async def show_launcher(request: web.Request) -> web.Response:
+    """The launcher for an office's portal; it may be loaded from anywhere."""
+    answer = page(request, "embed.js", say_in=i18n.say)
+    answer.content_type = "text/javascript"
+    answer.headers["Cache-Control"] = "public, max-age=3600"
+    answer.headers["Access-Control-Allow-Origin"] = "*"
+    answer.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return answer
+
+
+@routes.get("/chat/challenge")
+@own_session
+async def offer_challenge(request: web.Request) -> web.Response:
+    known = services(request)
+    cost, highest = HASHES
+    challenge = altcha.create_challenge(
+        "SHA-256",
+        cost,
+        counter=secrets.randbelow(highest),
+        expires_at=known.clock() + timedelta(minutes=CHALLENGE_MINUTES),
+        hmac_secret=known.vault.fingerprint("altcha", "challenge").hex(),
+    )
+    return web.json_response(challenge.to_dict())
+
+
+@routes.post("/chat/session")
+async def open_session(request: web.Request) -> web.Response:
+    known, session, now = services(request), server.session_of(request), services(request).clock()
+    await refuse_beyond(session, SESSIONS, server.source_of(request), now)
+    given = await _json(request)
+    await _spend(session, known, given)
+    await count(session, SESSIONS, server.source_of(request), now)
+    address = secrets.token_hex(16)
+    lane = contacts.lane(known.vault, CHANNEL, ACCOUNT, address)
+    stranger = contacts.Stranger(CHANNEL, ACCOUNT, address, locale_of(request))
+    await contacts.meet(session, known.vault, {lane: stranger}, now)
+    answer = web.Response(status=204)
+    secure = known.settings.links.startswith("https:")
+    framed = bool(given.get("framed")) and secure and bool(known.settings.portal_origins)
+    answer.set_cookie(
+        COOKIE, address, max_age=COOKIE_SECONDS, httponly=True, path="/chat",
+        samesite="None" if framed else "Lax", secure=secure,
+    )  # fmt: skip
+    if framed:
+        answer.cookies[COOKIE]["partitioned"] = True
+    return answer
+
+
+async def _spend(session: AsyncSession, known: Services, given: dict[str, Any]) -> None:
+    """A proof of work opens one conversation, once. Raises HTTPForbidden."""
+    payload = str(given.get("altcha", ""))[:4000]
+    secret = known.vault.fingerprint("altcha", "challenge").hex()
+    try:
+        solved = altcha.verify_solution(payload, secret)
+    except (ValueError, KeyError, TypeError):
+        raise web.HTTPForbidden from None
+    digest = hashlib.sha256(payload.encode()).digest()
+    spent: SpentChallenge | None = await session.get(SpentChallenge, digest)
+    if not solved.verified or spent is not None:
+        raise web.HTTPForbidden
+    expires_at = known.clock() + timedelta(minutes=CHALLENGE_MINUTES)
+    session.add(SpentChallenge(digest=digest, expires_at=expires_at))
+
+
+async def visitor(request: web.Request, session: AsyncSession) -> Visitor:
+    """Raises a 401 that asks for a proof of work."""
+    address = request.cookies.get(COOKIE, "")
+    lane = contacts.lane(services(request).vault, CHANNEL, ACCOUNT, address)
+    found = await session.scalar(select(Contact.id).where(Contact.address_hash == lane))
+    if not address or found is None:
+        raise web.HTTPUnauthorized(
+            text=json.dumps({"challenge": True}), content_type="application/json"
+        )
+    return Visitor(address, lane, found)
+
+
+@routes.get("/chat/messages")
+async def show_messages(request: web.Request) -> web.Response:
+    session = server.session_of(request)
+    who = await visitor(request, session)
+    lines = await chat_lines.read(
+        session, services(request).vault, who.contact_id, _after(request)
+    )
+    last = lines[-1]["seq"] if lines else _after(request)
+    return web.json_response({"messages": [_shown(line) for line in lines], "last": last})
+
+
+@routes.get("/chat/stream")
+@own_session
+async def stream_messages(request: web.Request) -> web.StreamResponse:
+    known = services(request)
+    async with known.db.reading() as session:
+        who = await visitor(request, session)
+    after = int(request.headers.get("Last-Event-ID") or 0) or _after(request)
+    async with sse_response(request, headers={"X-Accel-Buffering": "no"}) as stream:
+        while stream.is_connected():
+            async with known.db.reading() as session:
+                lines = await chat_lines.read(session, known.vault, who.contact_id, after)
+                gone = not lines and await chat_lines.last(session, who.contact_id) < after
+            try:
+                if gone:
+                    await stream.send("{}", event="erased")
+                    break
+                for line in lines:
+                    shown = json.dumps(_shown(line), ensure_ascii=False)
+                    await stream.send(shown, id=str(line["seq"]), event="message")
+                    after = line["seq"]
+            except (ConnectionResetError, RuntimeError):
+                break
+            await known.bell.wait(who.contact_id, STREAM_SECONDS)
+    return stream
+
+
+@routes.post("/chat/messages")
+@own_session
+async def take_message(request: web.Request) -> web.Response:
+    """Stored, then 202. The same id again changes nothing and is answered the same."""
+    known = services(request)
+    now = known.clock()
+    async with known.db.reading() as session:
+        who = await visitor(request, session)
+    try:
+        async with known.db.transaction() as session:
+            source = source_of(known.vault, f"chat:{who.address}", now)
+            await refuse_beyond(session, MESSAGES, source, now)
+            await count(session, MESSAGES, source, now)
+        said = await _said(request, known)
+    except UserError as error:
+        return _refused(request, error)
+    event = {**said, "address": who.address}
+    del event["files"]
+    async with known.db.transaction() as session:
+        files = _file_rows(session, said["files"], who.contact_id, now)
+        line = {
+            "from": "me",
+            "press": bool(said["press"]),
+            "text": said.get("label") or said.get("text", ""),
+            "files": files,
+        }
+        await chat_lines.write(session, known.vault, who.contact_id, line, now, said["id"])
+    known.bell.ring(who.contact_id)
+    body = json.dumps(event, ensure_ascii=False).encode()
+    event_id = f"{who.contact_id}:{said['id']}"
+    await known.door.store(
+        Arrival(CHANNEL, ACCOUNT, event_id, who.lane, body, files=tuple(files))
+    )
+    return web.json_response({"accepted": True}, status=202)
+
+
+async def _said(request: web.Request, known: Services) -> dict[str, Any]:
+    """{id, text | press, label, files: [Stored]}. Raises UserError."""
+    given: dict[str, Any] = {}
+    stored: list[Stored] = []
+    if request.content_type.startswith("multipart/"):
+        async for part in await request.multipart():
+            if not isinstance(part, BodyPartReader):
+                raise web.HTTPBadRequest
+            if part.filename:
+                if len(stored) == MOST_FILES:
+                    raise UserError("web-too-many-files", count=MOST_FILES)
+                stored.append(await _take_file(part, known))
+            elif part.name:
+                given[part.name] = (await part.read(decode=True))[: LONGEST_TEXT * 4].decode()
+    else:
+        given = await _json(request)
+    said_id = "".join(c for c in str(given.get("id", "")) if c.isalnum() or c == "-")[:36]
+    text = tidy(str(given.get("text") or ""))
+    press = str(given.get("press") or "")
+    if len(text) > LONGEST_TEXT:
+        raise UserError("opinion-too-long", longest=LONGEST_TEXT, length=len(text))
+    if not said_id or not (text or press or stored) or len(press.encode()) > 64:
+        raise UserError("start-not-understood")
+    label = tidy(str(given.get("label") or ""))[:200] if press else ""
+    return {"id": said_id, "text": text, "press": press, "label": label, "files": stored}
+
+
+async def _take_file(part: BodyPartReader, known: Services) -> Stored:
+    content = bytearray()
+    while chunk := await part.read_chunk(1 << 16):
+        content += chunk
+        if len(content) > MAX_FILE_BYTES:
+            raise UserError("media-too-big", limit_mb=MAX_FILE_BYTES >> 20)
+    try:
+        return await take_in(bytes(content), str(part.filename), known.store)
+    except Refused as refused:
+        raise UserError(refused.key, **refused.details) from None
+
+
+def _file_rows(
+    session: AsyncSession, stored: list[Stored], contact_id: int, now: Any
+) -> list[dict[str, Any]]:
+    files = []
+    for one in stored:
+        row = StoredFile(
+            id=new_id(), sha256=one.sha256, original_sha256=one.original_sha256, size=one.size,
+            mime=one.mime, kind=one.kind, name=one.name, contact_id=contact_id, taken_at=now,
+        )  # fmt: skip
+        session.add(row)
+        files.append({"id": row.id, "kind": one.kind, "name": one.name})
+    return files
+
+
+@routes.post("/chat/erase")
+async def erase_conversation(request: web.Request) -> web.Response:
+    """The lines go; what was filed stays reachable with its receipt."""
+    session = server.session_of(request)
+    who = await visitor(request, session)
+    await chat_lines.erase(session, who.contact_id)
+    contact = await session.get_one(Contact, who.contact_id)
+    contact.state, contact.data, contact.offered = None, {}, []
+    services(request).bell.ring(who.contact_id)
+    answer = web.Response(status=204)
+    answer.del_cookie(COOKIE, path="/chat")
+    return answer
+
+
+@routes.get("/chat/picture/{seq:[0-9]{1,18}}")
+async def show_picture(request: web.Request) -> web.StreamResponse:
+    """The picture of one of this visitor's own lines."""
+    known, session = services(request), server.session_of(request)
+    who = await visitor(request, session)
+    line = await chat_lines.one(
+        session, known.vault, who.contact_id, int(request.match_info["seq"])
+    )
+    picture = (line or {}).get("picture")
+    if not picture:
+        raise web.HTTPNotFound
+    if picture["kind"] == "qr":
+        content = await asyncio.to_thread(receipts.qr_png, picture["value"])
+        return web.Response(body=content, content_type="image/png")
+    return await _file(session, known, picture["value"])
+
+
+@routes.get("/chat/file/{file_id}")
+async def show_own_file(request: web.Request) -> web.StreamResponse:
+    """A file this visitor sent, back to this visitor alone."""
+    known, session = services(request), server.session_of(request)
+    who = await visitor(request, session)
+    row = await session.get(StoredFile, request.match_info["file_id"])
+    if row is None or row.contact_id != who.contact_id:
+        raise web.HTTPNotFound
+    return await _file(session, known, row.id)
+
+
+async def _file(session: AsyncSession, known: Services, file_id: str) -> web.Response:
+    row = await session.get(StoredFile, file_id)
+    if row is None:
+        raise web.HTTPNotFound
+    content = await asyncio.to_thread(known.store.read, row.sha256)
+    return web.Response(
+        body=content, content_type=row.mime, headers={"Content-Security-Policy": "sandbox"}
+    )
+
+
+def _shown(line: dict[str, Any]) -> dict[str, Any]:
+    """What the page gets: addresses of pictures and files in place of their ids."""
+    shown = {"choices": [], "replaces": None, **line}
+    picture = line.get("picture")
+    shown["picture"] = (
+        {"src": f"/chat/picture/{line['seq']}", "alt": picture["alt"]} if picture else None
+    )
+    shown["files"] = [
+        {"name": f["name"], "kind": f["kind"], "src": f"/chat/file/{f['id']}"}
+        for f in line.get("files", [])
+    ]
+    return shown
+
+
+def _refused(request: web.Request, error: UserError) -> web.Response:
+    text = i18n.say(locale_of(request), error.reply.key, **error.reply.args)
+    slow = error.reply.key == "common-slow-down"
+    minutes = error.reply.args.get("n", 1)
+    wait = {"retry_after": 60 * minutes} if slow and isinstance(minutes, int) else {}
+    return web.json_response({"message": text, **wait}, status=429 if slow else 422)
+
+
+async def _json(request: web.Request) -> dict[str, Any]:
+    try:
+        given = await request.json()
+    except ValueError:
+        raise web.HTTPBadRequest from None
+    return given if isinstance(given, dict) else {}
+
+
+def _after(request: web.Request) -> int:
+    after = request.query.get("after", "0")
+    return int(after) if after.isdecimal() and len(after) < 19 else 0

@@ -1,0 +1,278 @@
+"""The web: one transaction per request, pages in the reader's language, nothing from elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import secrets
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from aiohttp import web
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot import i18n, limits
+from bot.background import Background
+from bot.chat_lines import Bell
+from bot.config import Settings
+from bot.inbox import CannotStore, Door
+from bot.incidents import new_incident
+from bot.media import MAX_FILE_BYTES, FileStore
+from bot.replies import Arg, UserError
+from bot.vault import Vault
+from storage.db import Database
+
+log = structlog.get_logger()
+HERE = Path(__file__).resolve().parent
+FEATURES = HERE.parent.parent / "handlers"
+LANGUAGE_COOKIE = "neuguong_lang"
+MOST_BYTES = 10 * MAX_FILE_BYTES + (1 << 20)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True)
+class Services:
+    """What a page may need; the one thing handlers take from the application."""
+
+    settings: Settings
+    db: Database
+    vault: Vault
+    store: FileStore
+    door: Door
+    bell: Bell
+    background: Background
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+
+SERVICES = web.AppKey("services", Services)
+PAGES = web.AppKey("pages", Environment)
+_SESSION = web.RequestKey("session", AsyncSession)
+_NONCE = web.RequestKey("nonce", str)
+
+
+def services(request: web.Request) -> Services:
+    return request.config_dict[SERVICES]
+
+
+def session_of(request: web.Request) -> AsyncSession:
+    """The request's own transaction: it only reads on GET."""
+    return request[_SESSION]
+
+
+def own_session(handler: Handler) -> Handler:
+    """For handlers that open their transactions themselves (streams, uploads)."""
+    handler.__dict__["own_session"] = True
+    return handler
+
+
+def locale_of(request: web.Request) -> str:
+    """`?lang=`, else the cookie, else what the browser asks for, else the office's default."""
+    for asked in (request.query.get("lang"), request.cookies.get(LANGUAGE_COOKIE)):
+        if asked in i18n.LOCALES:
+            return asked
+    header = request.headers.get("Accept-Language", "")[:100].lower()
+    if header.startswith("en") and "vi" not in header:
+        return "en"
+    return services(request).settings.default_locale
+
+
+def page(request: web.Request, template: str, status: int = 200, **context: Any) -> web.Response:
+    """A page from bot/web/templates or from a feature's own (`<feature>/<name>.html`)."""
+    locale = locale_of(request)
+
+    def say(key: str, **args: Arg) -> str:
+        return i18n.say(locale, key, **args)
+
+    html = request.config_dict[PAGES].get_template(template).render(
+        say=say, locale=locale, nonce=request[_NONCE], static=static_url, request=request,
+        spell=lambda arg: i18n.spell(locale, arg), links=services(request).settings.links,
+        **context,
+    )  # fmt: skip
+    return web.Response(text=html, status=status, content_type="text/html", charset="utf-8")
+
+
+def source_of(request: web.Request) -> bytes:
+    """The visitor's address, hashed with the day; X-Forwarded-For only from a trusted proxy."""
+    known = services(request)
+    return limits.source_of(known.vault, _address(request, known.settings), known.clock())
+
+
+def _address(request: web.Request, settings: Settings) -> str:
+    """An IPv6 visitor is counted by its /64: one household holds that many addresses."""
+    address = request.remote or "unknown"
+    forwarded = request.headers.get("X-Forwarded-For", "")
+    hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
+    while address in settings.trusted_proxies and hops:
+        address = hops.pop()
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return "unknown"
+    if parsed.version == 6:
+        return str(ipaddress.ip_network(f"{parsed}/64", strict=False))
+    return str(parsed)
+
+
+def static_url(name: str) -> str:
+    return f"/static/{name}?v={_static_hash(name)}"
+
+
+@lru_cache(maxsize=64)
+def _static_hash(name: str) -> str:
+    return hashlib.sha256((HERE / "static" / name).read_bytes()).hexdigest()[:12]
+
+
+def make_app(known: Services, routes: Iterable[web.RouteTableDef]) -> web.Application:
+    app = web.Application(
+        middlewares=[_security, _errors, _transaction], client_max_size=MOST_BYTES
+    )
+    app[SERVICES] = known
+    loader = ChoiceLoader(
+        [
+            FileSystemLoader(HERE / "templates"),
+            *(
+                _Feature(folder)
+                for folder in sorted(FEATURES.iterdir())
+                if (folder / "templates").is_dir()
+            ),
+        ]
+    )
+    app[PAGES] = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    for table in routes:
+        app.add_routes(table)
+    app.router.add_get("/static/{name:[a-z0-9._-]+}", _static)
+    return app
+
+
+class _Feature(FileSystemLoader):
+    """`consultations/list.html` lies in handlers/consultations/templates/list.html."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder / "templates")
+        self._prefix = f"{folder.name}/"
+
+    def get_source(self, environment: Environment, template: str) -> Any:
+        return super().get_source(environment, template.removeprefix(self._prefix))
+
+
+async def _static(request: web.Request) -> web.StreamResponse:
+    path = HERE / "static" / request.match_info["name"]
+    if not path.is_file():
+        raise web.HTTPNotFound
+    age = "31536000, immutable" if "v" in request.query else "300"
+    return web.FileResponse(path, headers={"Cache-Control": f"public, max-age={age}"})
+
+
+@web.middleware
+async def _security(request: web.Request, handler: Handler) -> web.StreamResponse:
+    request[_NONCE] = secrets.token_urlsafe(16)
+    if request.method not in ("GET", "HEAD", "OPTIONS") and _from_elsewhere(request):
+        raise web.HTTPForbidden
+    response = await handler(request)
+    if not response.prepared:
+        secure(request, response)
+    return response
+
+
+def secure(request: web.Request, response: web.StreamResponse) -> None:
+    """The headers of every answer; a stream calls this itself before it is prepared."""
+    origins = services(request).settings.portal_origins if request.path == "/chat" else ()
+    ancestors = " ".join(("'self'", *origins)) if request.path == "/chat" else "'none'"
+    response.headers.setdefault(
+        "Content-Security-Policy",
+        f"default-src 'none'; script-src 'self' 'nonce-{request[_NONCE]}'; style-src 'self'; "
+        "img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; "
+        "worker-src 'self' blob:; form-action 'self'; base-uri 'none'; "
+        f"frame-ancestors {ancestors}",
+    )
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    response.headers.setdefault("Cache-Control", "no-store")
+    lang = request.query.get("lang")
+    if lang in i18n.LOCALES:
+        response.set_cookie(LANGUAGE_COOKIE, lang, max_age=31536000, samesite="Lax", path="/")
+
+
+def _from_elsewhere(request: web.Request) -> bool:
+    """A form on another site may not act here. Servers (webhooks) send neither header."""
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return False
+    known = {request.host, urlsplit(services(request).settings.links).netloc}
+    return urlsplit(origin).netloc not in known
+
+
+@web.middleware
+async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except UserError as error:
+        return _sorry(request, 422, error.reply.key, **error.reply.args)
+    except CannotStore:
+        return _sorry(request, 503, "web-try-later", headers={"Retry-After": "10"})
+    except web.HTTPRequestEntityTooLarge:
+        return _sorry(request, 413, "media-too-big", limit_mb=MAX_FILE_BYTES >> 20)
+    except web.HTTPException as error:
+        if error.status in _TOLD:
+            return _sorry(request, error.status, _TOLD[error.status], headers=error.headers)
+        raise
+    except Exception as error:  # the top of the request
+        return await _incident(request, error)
+
+
+async def _incident(request: web.Request, error: Exception) -> web.Response:
+    known = services(request)
+    incident = new_incident("request", error, known.clock())
+    log.error("request failed", incident=incident.id, error=type(error).__name__)
+    try:
+        async with known.db.transaction() as session:
+            session.add(incident)
+    except (SQLAlchemyError, OSError):
+        log.error("the incident could not be stored", incident=incident.id)
+    return _sorry(request, 500, "common-incident", incident=incident.id)
+
+
+_TOLD = {403: "web-refused", 404: "web-not-found", 405: "web-not-found"}
+
+
+def _sorry(
+    request: web.Request,
+    status: int,
+    key: str,
+    headers: Mapping[str, str] | None = None,
+    **args: Arg,
+) -> web.Response:
+    text = i18n.say(locale_of(request), key, **args)
+    if "json" in request.headers.get("Accept", ""):
+        answer = web.json_response({"message": text}, status=status)
+    else:
+        answer = page(request, "error.html", status=status, message=text)
+    if headers and "Retry-After" in headers:
+        answer.headers["Retry-After"] = headers["Retry-After"]
+    return answer
+
+
+@web.middleware
+async def _transaction(request: web.Request, handler: Handler) -> web.StreamResponse:
+    match = request.match_info.handler
+    if getattr(match, "own_session", False) or request.match_info.http_exception:
+        return await handler(request)
+    db = services(request).db
+    opened = db.reading() if request.method in ("GET", "HEAD") else db.transaction()
+    async with opened as session:
+        request[_SESSION] = session
+        return await handler(request)
