@@ -1,0 +1,76 @@
+"""The command line: `python -m bot VERB`, installed as `neuguong`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import sys
+
+import structlog
+
+from bot import verbs
+from bot.config import ConfigError, Settings, read_settings
+from storage.db import UnsafeStorage
+from storage.schema import SchemaError
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="neuguong", description=verbs.ABOUT)
+    subparsers = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    run = subparsers.add_parser("run", help="serve the pages and the dialogue")
+    run.add_argument("--role", choices=("all", "web", "worker"), default="all")
+    run.add_argument("--demo", action="store_true", help="load the invented office when empty")
+    verbs.add_verbs(subparsers)
+    args = parser.parse_args(argv)
+    try:
+        settings = read_settings()
+        _set_up_log(settings)
+        if args.verb == "run":
+            return _run(settings, args)
+        return verbs.run(settings, args)
+    except (ConfigError, UnsafeStorage, SchemaError) as error:
+        print(error, file=sys.stderr)
+        return 78
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(settings: Settings, args: argparse.Namespace) -> int:
+    from bot import app
+
+    def announce() -> None:
+        if args.role in ("all", "web"):
+            print(f"Public page: {settings.links}/", flush=True)
+            print(f"Chat:        {settings.links}/chat", flush=True)
+            print("Stop with Ctrl-C.", flush=True)
+
+    async def serve() -> None:
+        if args.demo:
+            await verbs.load_demo_if_empty(settings)
+        await app.run(settings, args.role, announce)
+
+    asyncio.run(serve())
+    return 0
+
+
+def _set_up_log(settings: Settings) -> None:
+    """One JSON line per event, to standard error. Libraries only speak up when something is wrong."""
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    logging.basicConfig(level=max(level, logging.WARNING), stream=sys.stderr)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,220 @@
+"""The composition root: the one place where the parts are made and joined."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import structlog
+from aiohttp import web
+
+import handlers
+from bot.background import Background
+from bot.channels.telegram_door import NAME as TELEGRAM
+from bot.channels.telegram_door import TelegramDoor
+from bot.chat_lines import Bell
+from bot.config import ConfigError, Settings, read_secret
+from bot.inbox import Door
+from bot.media import FileStore
+from bot.vault import Vault
+from bot.web import chat, health, server, webhooks
+from storage.db import Database
+from storage.models.traffic import Installation
+from storage.schema import is_current, migrate
+
+if TYPE_CHECKING:
+    from bot.channels.base import Channel
+    from bot.channels.telegram import Telegram
+    from bot.conversation import Conversation
+    from bot.outbox import Outbox
+
+log = structlog.get_logger()
+Clock = Callable[[], datetime]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class Foundation:
+    """What stands before any channel is loaded: enough to take events in and to show pages."""
+
+    settings: Settings
+    db: Database
+    vault: Vault
+    store: FileStore
+    door: Door
+    bell: Bell
+    background: Background
+    clock: Clock
+
+    @property
+    def services(self) -> server.Services:
+        return server.Services(
+            self.settings, self.db, self.vault, self.store, self.door, self.bell,
+            self.background, self.clock,
+        )  # fmt: skip
+
+    async def close(self) -> None:
+        await self.background.stop()
+        await self.db.close()
+
+
+def found(settings: Settings, clock: Clock = _now) -> Foundation:
+    """Opens nothing yet but the key. Raises ConfigError."""
+    vault = Vault(read_secret(settings))
+    db = Database(settings.database)
+    background = Background()
+    return Foundation(
+        settings=settings,
+        db=db,
+        vault=vault,
+        store=FileStore(settings.home / "files"),
+        door=Door(db, vault, background),
+        bell=Bell(),
+        background=background,
+        clock=clock,
+    )
+
+
+async def recognise(base: Foundation) -> None:
+    """Refuses a database that was made under another key: nothing in it could be read."""
+    check = base.vault.fingerprint("installation", "neuguong")
+    async with base.db.transaction() as session:
+        row = await session.get(Installation, 1)
+        if row is None:
+            session.add(Installation(id=1, secret_check=check, made_at=base.clock()))
+        elif row.secret_check != check:
+            raise ConfigError(
+                "This database was made with another NEUGUONG_SECRET_KEY: set that key again "
+                "(or put back HOME/secret.key), or choose another database."
+            )
+
+
+@dataclass
+class Dialogue:
+    """The part that needs aiogram: channels, turns, sending."""
+
+    conversation: Conversation
+    outbox: Outbox
+    channels: Sequence[Channel]
+    telegram: Telegram | None
+
+    async def close(self) -> None:
+        if self.telegram:
+            await self.telegram.close()
+
+
+def load_dialogue(base: Foundation) -> Dialogue:
+    """Imports aiogram: seconds of work, done in a thread while the door is open already."""
+    from aiogram import Dispatcher
+
+    from bot.channels.telegram import Telegram, settle_memory
+    from bot.channels.webchat import WebChat
+    from bot.conversation import Conversation
+    from bot.outbox import Outbox
+
+    settings = base.settings
+    webchat = WebChat(base.db, base.vault, base.bell)
+    channels: list[Channel] = [webchat]
+    bots = {webchat.name: webchat.bot}
+    telegram = None
+    token = settings.telegram_token.get_secret_value()
+    if token:
+        telegram = Telegram(token, settings.telegram_api_url)
+        channels.append(telegram)
+        bots[TELEGRAM] = telegram.bot
+    dispatcher = Dispatcher(disable_fsm=True, vault=base.vault, settings=settings)
+    dispatcher.include_routers(*handlers.routers())
+    outbox = Outbox(
+        base.db,
+        base.vault,
+        channels,
+        base.store,
+        base.background,
+        settings.telegram_rate,
+        base.clock,
+    )
+    conversation = Conversation(
+        base.db, base.vault, base.door, outbox, dispatcher, channels, bots, base.store,
+        base.background, settings.default_locale, base.clock,
+    )  # fmt: skip
+    settle_memory()
+    return Dialogue(conversation, outbox, channels, telegram)
+
+
+def make_web(base: Foundation) -> web.Application:
+    tables = [*handlers.routes(), chat.routes, health.routes]
+    token = base.settings.telegram_token.get_secret_value()
+    if token and base.settings.telegram_mode == "webhook":
+        tables.append(webhooks.telegram_route(TelegramDoor(token, base.vault)))
+    return server.make_app(base.services, tables)
+
+
+async def prepare(base: Foundation) -> None:
+    """Brings the schema up to date, checks the durability settings and whose database it is."""
+    if not await is_current(base.db):
+        await migrate(base.db)
+    await base.db.refuse_if_unsafe()
+    await recognise(base)
+
+
+async def run(settings: Settings, role: str, announce: Callable[[], None]) -> None:
+    """Serves until SIGTERM or SIGINT; then finishes what it holds and stops."""
+    base = found(settings)
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    async with AsyncExitStack() as opened:
+        opened.push_async_callback(base.close)
+        await prepare(base)
+        if role in ("all", "web"):
+            await _serve(base, opened)
+        announce()
+        if role in ("all", "worker"):
+            base.background.start(_work(base, role, opened, stop), "dialogue")
+        await stop.wait()
+        log.info("stopping")
+
+
+async def _serve(base: Foundation, opened: AsyncExitStack) -> None:
+    runner = web.AppRunner(make_web(base), access_log=None, shutdown_timeout=3)
+    await runner.setup()
+    opened.push_async_callback(runner.cleanup)
+    host, port = base.settings.host, base.settings.port
+    try:
+        await web.TCPSite(runner, host, port, reuse_address=True).start()
+    except (OSError, socket.gaierror) as error:
+        raise ConfigError(
+            f"Cannot listen on {host}:{port} ({error.strerror}): stop the program that uses the "
+            "port, or set NEUGUONG_PORT to a free one."
+        ) from None
+
+
+async def _work(base: Foundation, role: str, opened: AsyncExitStack, stop: asyncio.Event) -> None:
+    try:
+        dialogue = await asyncio.to_thread(load_dialogue, base)
+        opened.push_async_callback(dialogue.close)
+        if base.db.sqlite:
+            await dialogue.outbox.reclaim()
+        base.background.start(dialogue.conversation.run(), "conversation")
+        base.background.start(dialogue.outbox.run(), "outbox")
+        jobs = import_module("bot.jobs")
+        scheduler = jobs.make_scheduler(base)
+        scheduler.start()
+        opened.callback(scheduler.stop)
+        if dialogue.telegram:
+            polling = import_module("bot.accounts")
+            base.background.start(polling.connect(base, dialogue.telegram), "telegram")
+        log.info("ready", role=role)
+    except Exception:
+        log.exception("cannot start the dialogue")
+        stop.set()

@@ -1,0 +1,65 @@
+"""Everything that time does, and how often it is looked at."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.limits import forget_old
+from bot.media import FileStore
+from bot.scheduler import Job, Scheduler
+from handlers.consultations import lifecycle, review_jobs
+from storage.models.traffic import (
+    InboxEvent,
+    Incident,
+    OutboxMessage,
+    OutboxState,
+    SpentChallenge,
+    StoredFile,
+)
+
+if TYPE_CHECKING:
+    from bot.app import Foundation
+
+KEEP_EVENTS = timedelta(days=7)
+"""How long an event's id is remembered, so that it is not taken twice."""
+KEEP_SENT = timedelta(days=30)
+KEEP_INCIDENTS = timedelta(days=180)
+
+
+def make_scheduler(base: Foundation) -> Scheduler:
+    async def tell_officers(session: AsyncSession, now: datetime) -> None:
+        await review_jobs.tell_officers(session, base.vault, now)
+
+    return Scheduler(
+        base.db,
+        [
+            Job("close consultations", 30, lifecycle.close_due),
+            Job("tell officers", 60, tell_officers),
+            Job("forget old traffic", 3600, forget_traffic),
+            Job("sweep files", 3600, partial(sweep_files, base.store)),
+        ],
+        base.clock,
+    )
+
+
+async def forget_traffic(session: AsyncSession, now: datetime) -> None:
+    await forget_old(session, now)
+    await session.execute(delete(InboxEvent).where(InboxEvent.done_at < now - KEEP_EVENTS))
+    ended = OutboxMessage.state.not_in((OutboxState.QUEUED, OutboxState.SENDING))
+    await session.execute(
+        delete(OutboxMessage).where(ended, OutboxMessage.sent_at < now - KEEP_SENT)
+    )
+    await session.execute(delete(Incident).where(Incident.at < now - KEEP_INCIDENTS))
+    await session.execute(delete(SpentChallenge).where(SpentChallenge.expires_at < now))
+
+
+async def sweep_files(store: FileStore, session: AsyncSession, now: datetime) -> int:
+    """Deletes from the disk what no row names any more; returns how many."""
+    known = set(await session.scalars(select(StoredFile.sha256)))
+    known |= set(await session.scalars(select(StoredFile.original_sha256)))
+    return store.sweep(known, older_than=now - timedelta(hours=1))

@@ -1,0 +1,163 @@
+"""Hello, help, language, privacy, "a person, please"; groups refused; who blocked us noted.
+
+citizen: /start            bot: what I am for, three buttons
+citizen: /trogiup          bot: what can be done here
+citizen: /ngonngu          bot: Tiếng Việt | English
+citizen: [a person]        bot: the office's telephone and hours
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from aiogram import F, Router
+from aiogram.filters import (
+    JOIN_TRANSITION,
+    LEAVE_TRANSITION,
+    ChatMemberUpdatedFilter,
+    Command,
+    CommandStart,
+)
+from aiogram.fsm.context import FSMContext
+from aiogram.types import CallbackQuery, ChatMemberUpdated, Message
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.clock import load_calendar, next_office_opening, office_hours_open
+from bot.config import Settings
+from bot.contacts import Contact
+from bot.vault import Vault
+from bot.replies import Choice, Picture, Reply, choice, link, reply
+from storage.models.office import Office
+
+Event = Message | CallbackQuery
+
+
+def router() -> Router:
+    start = Router(name="start")
+    private = F.chat.type == "private"
+    start.message.register(refuse_group, ~private)
+    start.edited_message.register(say_nothing, ~private)
+    start.callback_query.register(say_nothing, F.message.chat.type != "private")
+    start.my_chat_member.register(refuse_added, ~private)
+    start.my_chat_member.register(note_block, ChatMemberUpdatedFilter(LEAVE_TRANSITION))
+    start.my_chat_member.register(note_return, ChatMemberUpdatedFilter(JOIN_TRANSITION))
+    start.message.register(greet, CommandStart(magic=~F.args))
+    start.message.register(help_me, Command("help", "trogiup"))
+    start.callback_query.register(help_me, F.data == "help")
+    start.callback_query.register(greet, F.data == "home")
+    start.message.register(offer_languages, Command("ngonngu", "language"))
+    start.callback_query.register(set_language, F.data.startswith("lang:"))
+    start.message.register(explain_privacy, Command("riengtu", "privacy"))
+    start.callback_query.register(explain_privacy, F.data == "privacy")
+    start.message.register(offer_person, Command("gapcanbo", "human"))
+    start.callback_query.register(offer_person, F.data == "human")
+    return start
+
+
+async def refuse_group(_: Message) -> Reply:
+    return Reply("start-no-groups", once="group")
+
+
+async def say_nothing(_: Event) -> None:
+    """A group already told once; a press there does nothing."""
+
+
+async def refuse_added(event: ChatMemberUpdated) -> Reply | None:
+    if event.new_chat_member.status in ("member", "administrator"):
+        return Reply("start-no-groups", once="group")
+    return None
+
+
+async def note_block(_: ChatMemberUpdated, contact: Contact) -> None:
+    contact.blocked = True
+
+
+async def note_return(_: ChatMemberUpdated, contact: Contact) -> None:
+    contact.blocked = False
+
+
+async def greet(
+    _: Event,
+    state: FSMContext,
+    contact: Contact,
+    session: AsyncSession,
+    vault: Vault,
+    settings: Settings,
+) -> Reply:
+    """The way in. A draft under way is not lost: its button stands on top."""
+    contact.blocked = False
+    data = await state.get_data()
+    if not data.get("draft"):
+        await state.set_state(None)
+    office = await session.scalar(select(Office).order_by(Office.code))
+    rows: list[Choice] = [
+        choice("start-consultations-button", "list"),
+        choice("start-receipt-button", "receipt"),
+    ]
+    if data.get("draft"):
+        rows.insert(0, choice("start-draft-button", "resume"))
+    hello = reply("start-hello", office=office.name if office else "").offering(
+        *rows, (choice("start-help-button", "help"), choice("start-language-button", "lang:ask"))
+    )
+    sealed = data.pop("again", None)
+    if sealed is None:
+        return hello
+    await state.set_data(data)
+    code = vault.unseal_system(bytes.fromhex(sealed), "receipt-again").decode()
+    picture = Picture("qr", f"{settings.links}/tracuu#{code}", "opinion-receipt-alt")
+    return Reply("receipt-again", {"code": code}, picture=picture).followed_by(hello)
+
+
+async def help_me(_: Event, settings: Settings) -> Reply:
+    return reply("start-help").offering(
+        choice("start-consultations-button", "list"),
+        choice("start-receipt-button", "receipt"),
+        choice("common-human-button", "human"),
+        choice("start-privacy-button", "privacy"),
+        link("start-page-button", settings.links),
+    )
+
+
+async def offer_languages(_: Event) -> Reply:
+    return reply("start-language").offering(
+        (choice("start-vietnamese-button", "lang:vi"), choice("start-english-button", "lang:en"))
+    )
+
+
+async def set_language(query: CallbackQuery, contact: Contact) -> Reply:
+    asked = (query.data or "").partition(":")[2]
+    if asked not in ("vi", "en"):
+        return await offer_languages(query)
+    contact.locale = asked
+    return reply("start-language-set").offering(choice("start-home-button", "home"))
+
+
+async def explain_privacy(_: Event, contact: Contact, settings: Settings) -> Reply:
+    """What is kept, by whom and for how long, said from the settings in force."""
+    through = "start-privacy-telegram" if contact.channel == "telegram" else "start-privacy-web"
+    return reply("start-privacy").followed_by(
+        reply(through).offering(
+            choice("start-home-button", "home"), link("start-page-button", settings.links)
+        )
+    )
+
+
+async def offer_person(_: Event, session: AsyncSession, now: datetime) -> Reply:
+    """A person's address, and when one will answer; said once, by the bot alone."""
+    office = await session.scalar(select(Office).order_by(Office.code))
+    if office is None:
+        return reply("start-no-office")
+    calendar = await load_calendar(session)
+    args = {
+        "office": office.name,
+        "address": "; ".join(office.addresses),
+        "telephone": office.telephone,
+        "email": office.email,
+    }
+    if office_hours_open(calendar, now):
+        return reply("start-person-now", **args).offering(choice("start-home-button", "home"))
+    opens = next_office_opening(calendar, now)
+    return reply("start-person-later", opens=opens, **args).offering(
+        choice("start-home-button", "home")
+    )
