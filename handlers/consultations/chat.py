@@ -1,0 +1,354 @@
+"""A citizen gives an opinion, buttons first.
+
+citizen: /start c-CODE-2           bot: the candidate's card; agree | remark | object | inform
+citizen: [object]                  bot: your words, up to 8,000 letters; photos and voice too
+citizen: "He did not build it."    bot: who will see what; anonymous | to the office | signed
+citizen: [anonymous]               bot: reads it back; send | change
+citizen: [send]                    bot: the receipt, in letters and as a picture
+"""
+
+from __future__ import annotations
+
+from aiogram import F, Router
+from aiogram.filters import Command, CommandObject, CommandStart, StateFilter
+from aiogram.types import CallbackQuery, Message
+
+from bot.contacts import Contact
+from bot.limits import Limit, count, refuse_beyond, source_of
+from bot.replies import Reply, UserError, choice, reply
+from bot.text import tidy
+from handlers.consultations import service
+from handlers.consultations.concerns import looks_like_denunciation
+from handlers.consultations.identity import checked_address, checked_name, checked_telephone
+from handlers.consultations.steps import (
+    Draft,
+    Giving,
+    Turn,
+    after_words,
+    draft_of,
+    drop,
+    enter,
+    give_turn,
+    keep,
+    show_candidate,
+    show_consultation,
+    show_list,
+    show_step,
+    step_back,
+    with_code,
+)
+from storage.models.consultations import IdentityLevel, Opinion, Stance
+from storage.models.people import Person
+
+OPINIONS = Limit("opinions", 30, minutes=60)
+"""Opinions from one contact: a whole list of candidates, not a flood."""
+
+
+def router() -> Router:
+    chat = Router(name="consultations")
+    give_turn(chat)
+    chat.message.register(open_link, CommandStart(deep_link=True, magic=F.args.startswith("c-")))
+    chat.message.register(offer_consultations, Command("ykien", "opinions"))
+    chat.callback_query.register(offer_consultations, F.data == "list")
+    chat.callback_query.register(offer_candidates, F.data.startswith("c:"))
+    chat.callback_query.register(offer_stances, F.data.startswith("k:"))
+    chat.callback_query.register(choose_stance, F.data.startswith("s:"))
+    giving = StateFilter(Giving)
+    chat.callback_query.register(resume, F.data == "resume")
+    chat.callback_query.register(back, F.data == "back")
+    chat.callback_query.register(cancel, F.data == "cancel")
+    chat.message.register(cancel, Command("huy", "cancel"))
+    chat.callback_query.register(finish_words, F.data == "words:done", Giving.words)
+    chat.callback_query.register(hand_over, F.data == "matter", Giving.warned)
+    chat.callback_query.register(go_on_ordinary, F.data == "ordinary", Giving.warned)
+    chat.callback_query.register(choose_identity, F.data.startswith("n:"), giving)
+    chat.callback_query.register(skip_telephone, F.data == "skip", Giving.telephone)
+    chat.callback_query.register(send, F.data == "send", Giving.reading_back)
+    chat.callback_query.register(offer_changes, F.data == "change", Giving.reading_back)
+    chat.callback_query.register(change, F.data.startswith("change:"), giving)
+    chat.callback_query.register(ask_again, giving)
+    plain = ~F.text.startswith("/")
+    chat.message.register(take_name, Giving.name, F.text, plain)
+    chat.message.register(take_telephone, Giving.telephone, F.text, plain)
+    chat.message.register(take_address, Giving.address, F.text, plain)
+    chat.message.register(take_words, giving, F.text, plain)
+    chat.message.register(take_files, giving, ~F.text)
+    chat.edited_message.register(explain_edit, giving)
+    return chat
+
+
+async def open_link(_: Message, command: CommandObject, turn: Turn) -> Reply:
+    """`c-CODE` opens a consultation, `c-CODE-3` its third candidate."""
+    key = (command.args or "").removeprefix("c-")
+    turn.contact.blocked = False
+    try:
+        return await show_consultation(turn, key)
+    except UserError:
+        code, _, number = key.rpartition("-")
+        if not (code and number.isdecimal()):
+            raise
+    asked = await service.consultation(turn.session, code)
+    for one in asked.candidates:
+        if one.number == int(number):
+            return await show_candidate(turn, one.id)
+    return await show_consultation(turn, code)
+
+
+async def offer_consultations(_: Message | CallbackQuery, turn: Turn) -> Reply:
+    return await show_list(turn)
+
+
+async def offer_candidates(query: CallbackQuery, turn: Turn) -> Reply:
+    return await show_consultation(turn, _payload(query))
+
+
+async def offer_stances(query: CallbackQuery, turn: Turn) -> Reply:
+    return await show_candidate(turn, _payload(query))
+
+
+async def choose_stance(query: CallbackQuery, turn: Turn) -> Reply:
+    name, _, candidate_id = _payload(query).partition(":")
+    if name not in Stance.__members__.values():
+        return await show_step(turn)
+    about = await service.candidate(turn.session, candidate_id)
+    await service.admit(turn.session, about.consultation, turn.now)
+    held = await draft_of(turn)
+    if held and held.candidate_id == candidate_id:
+        held.stance = Stance(name)
+        draft = held
+    else:
+        if held:
+            await drop(turn)
+        draft = Draft(candidate_id, Stance(name))
+    await keep(turn, draft)
+    wants_words = draft.stance in service.NEEDS_WORDS
+    if draft.text or draft.file_ids:
+        return await enter(turn, Giving.reading_back if draft.warned else Giving.words)
+    return await enter(turn, Giving.words if wants_words else Giving.identity)
+
+
+async def resume(_: CallbackQuery, turn: Turn) -> Reply:
+    if await draft_of(turn) and not (await turn.state.get_state() or "").startswith("Giving"):
+        return await enter(turn, Giving.reading_back)
+    return await show_step(turn)
+
+
+async def ask_again(_: CallbackQuery, turn: Turn) -> Reply:
+    """An old button in the middle of an opinion: the present question once more."""
+    return await show_step(turn)
+
+
+async def back(_: CallbackQuery, turn: Turn) -> Reply:
+    return await step_back(turn)
+
+
+async def cancel(_: Message | CallbackQuery, turn: Turn) -> Reply:
+    await drop(turn)
+    return reply("opinion-cancelled").offering(
+        choice("start-consultations-button", "list"), choice("common-home-button", "home")
+    )
+
+
+# Words and files
+
+
+async def take_words(message: Message, turn: Turn) -> Reply:
+    """Words are added to those already there: a long message reaches us in pieces."""
+    draft = await draft_of(turn)
+    if draft is None:
+        return await show_list(turn)
+    words = tidy(message.text or "")
+    draft.text = service.checked_text(f"{draft.text}\n{words}" if draft.text else words)
+    if await turn.state.get_state() == Giving.words.state:
+        return await after_words(turn, draft, suspicious=looks_like_denunciation(draft.text))
+    draft.warned = draft.warned and not looks_like_denunciation(words)
+    await keep(turn, draft)
+    return reply("opinion-words-added").followed_by(await show_step(turn))
+
+
+async def take_files(message: Message, turn: Turn) -> Reply:
+    """Photos, papers, voice; a caption counts as words. An album is answered once."""
+    draft = await draft_of(turn)
+    if draft is None:
+        return await show_list(turn)
+    refused = [file for file in turn.files if "refused" in file]
+    taken = [file["id"] for file in turn.files if "id" in file]
+    if not turn.files and not message.caption:
+        return reply("opinion-cannot-take").followed_by(await show_step(turn))
+    if len(draft.file_ids) + len(taken) > service.MOST_FILES:
+        raise UserError("opinion-too-many-files", most=service.MOST_FILES)
+    draft.file_ids += taken
+    if message.caption:
+        words = tidy(message.caption)
+        draft.text = service.checked_text(f"{draft.text}\n{words}" if draft.text else words)
+    await keep(turn, draft)
+    if refused:
+        told = reply(refused[0]["refused"], **refused[0]["args"])
+        return told.followed_by(await show_step(turn))
+    album = f"album:{message.media_group_id}" if message.media_group_id else ""
+    if await turn.state.get_state() != Giving.words.state:
+        return Reply("opinion-file-added", {"n": len(taken)}, once=album).followed_by(
+            *(() if album else (await show_step(turn),))
+        )
+    key = "opinion-album-taken" if album else "opinion-files-taken"
+    return Reply(key, {"n": len(draft.file_ids)}, once=album).offering(
+        choice("common-continue-button", "words:done"),
+        (choice("common-back-button", "back"), choice("common-cancel-button", "cancel")),
+    )
+
+
+async def finish_words(_: CallbackQuery, turn: Turn) -> Reply:
+    draft = await draft_of(turn)
+    if draft is None:
+        return await show_list(turn)
+    if not draft.text and not draft.file_ids:
+        raise UserError("opinion-needs-words")
+    return await after_words(turn, draft, suspicious=looks_like_denunciation(draft.text))
+
+
+async def explain_edit(_: Message) -> Reply:
+    return reply("opinion-edit-not-taken").offering(
+        choice("opinion-change-words-button", "change:words"),
+        choice("common-continue-button", "resume"),
+    )
+
+
+# When it looks like a denunciation
+
+
+async def hand_over(_: CallbackQuery, turn: Turn) -> Reply:
+    draft = await draft_of(turn)
+    if draft is None:
+        return await show_list(turn)
+    code = await service.hand_over_matter(
+        turn.session, turn.vault, draft, _author(turn.contact), turn.now
+    )
+    await turn.state.set_state(None)
+    await _forget_draft(turn, code)
+    return with_code(turn, reply("matter-receipt", code=code), code)
+
+
+async def go_on_ordinary(_: CallbackQuery, turn: Turn) -> Reply:
+    return await enter(turn, Giving.identity)
+
+
+# Who gives it
+
+
+async def choose_identity(query: CallbackQuery, turn: Turn) -> Reply:
+    draft = await draft_of(turn)
+    if draft is None or _payload(query) not in IdentityLevel.__members__.values():
+        return await show_step(turn)
+    draft.identity = IdentityLevel(_payload(query))
+    if draft.person_id:
+        service.forget(await turn.session.get_one(Person, draft.person_id), turn.now)
+        draft.person_id = None
+    await keep(turn, draft)
+    anonymous = draft.identity is IdentityLevel.ANONYMOUS
+    return await enter(turn, Giving.reading_back if anonymous else Giving.name)
+
+
+async def take_name(message: Message, turn: Turn) -> Reply:
+    await _tell_identity(turn, name=checked_name(message.text or ""))
+    return await enter(turn, Giving.telephone)
+
+
+async def take_telephone(message: Message, turn: Turn) -> Reply:
+    draft = await _tell_identity(turn, telephone=checked_telephone(message.text or ""))
+    signed = draft.identity is IdentityLevel.SIGNED
+    return await enter(turn, Giving.address if signed else Giving.reading_back)
+
+
+async def skip_telephone(_: CallbackQuery, turn: Turn) -> Reply:
+    draft = await draft_of(turn)
+    if draft and draft.identity is IdentityLevel.SIGNED:
+        return await show_step(turn)
+    return await enter(turn, Giving.reading_back)
+
+
+async def take_address(message: Message, turn: Turn) -> Reply:
+    await _tell_identity(turn, postal_address=checked_address(message.text or ""))
+    return await enter(turn, Giving.reading_back)
+
+
+async def _tell_identity(turn: Turn, **given: str) -> Draft:
+    """Seals what was told at once into a row of its own; the draft keeps only that row's id."""
+    draft = await draft_of(turn)
+    if draft is None:
+        raise UserError("common-start-again")
+    if draft.person_id is None:
+        person = service.new_person(turn.session, turn.vault, turn.now)
+        await turn.session.flush()
+        draft.person_id = person.id
+        await keep(turn, draft)
+    person = await turn.session.get_one(Person, draft.person_id)
+    service.seal_identity(turn.vault, person, **given)
+    return draft
+
+
+# Reading back, changing, sending
+
+
+async def offer_changes(_: CallbackQuery, turn: Turn) -> Reply:
+    return await enter(turn, Giving.changing)
+
+
+async def change(query: CallbackQuery, turn: Turn) -> Reply:
+    draft = await draft_of(turn)
+    what = _payload(query)
+    if draft is None:
+        return await show_list(turn)
+    if what == "stance":
+        return await show_candidate(turn, draft.candidate_id)
+    if what == "words":
+        draft.text, draft.file_ids, draft.warned = "", [], False
+        await keep(turn, draft)
+        return await enter(turn, Giving.words)
+    return await enter(turn, Giving.identity)
+
+
+async def send(_: CallbackQuery, turn: Turn) -> Reply:
+    draft = await draft_of(turn)
+    if draft is None:
+        return await show_list(turn)
+    source = source_of(turn.vault, f"contact:{turn.contact.id}", turn.now)
+    await refuse_beyond(turn.session, OPINIONS, source, turn.now)
+    await count(turn.session, OPINIONS, source, turn.now)
+    earlier = await turn.session.get(Opinion, draft.case) if draft.case else None
+    filed = await service.give_opinion(
+        turn.session, turn.vault, draft, _author(turn.contact), turn.now, earlier
+    )
+    await turn.state.set_state(None)
+    await _forget_draft(turn, filed.code)
+    key = "opinion-receipt" if filed.opinion.in_window else "opinion-receipt-late"
+    if filed.opinion.version > 1:
+        key = "opinion-receipt-replaced"
+    about = await service.candidate(turn.session, filed.opinion.candidate_id)
+    asked = about.consultation
+    office = await service.office_of(turn.session, asked)
+    signed = (
+        reply("opinion-also-in-writing", office=office.name, address="; ".join(office.addresses)),
+    )
+    answer = with_code(turn, reply(key, code=filed.code, name=about.name, at=turn.now), filed.code)
+    answer = answer.offering(
+        choice("opinion-see-button", f"f:{filed.opinion.id}"),
+        choice("opinion-next-candidate-button", f"c:{asked.id}"),
+        choice("common-home-button", "home"),
+    )
+    return answer.followed_by(*(signed if asked.signed_writing else ()))
+
+
+async def _forget_draft(turn: Turn, code: str) -> None:
+    """Keeps only the code, sealed, to be shown once more on the first return."""
+    data = await turn.state.get_data()
+    data.pop("draft", None)
+    data["again"] = turn.vault.seal_system(code.encode(), "receipt-again").hex()
+    await turn.state.set_data(data)
+
+
+def _author(contact: Contact) -> service.Author:
+    return service.Author(contact.channel, contact.locale, contact.id)
+
+
+def _payload(query: CallbackQuery) -> str:
+    return (query.data or "").partition(":")[2]

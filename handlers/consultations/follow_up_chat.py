@@ -1,0 +1,217 @@
+"""A person comes back with the receipt, from any channel.
+
+citizen: /tracuu                       bot: type or paste the code
+citizen: 7K3F-9QAZ-…                   bot: where it stands, the office's question
+citizen: [answer]  "Here is the proof" bot: added
+citizen: [withdraw] | [erase]          bot: asks once more, then does it
+"""
+
+from __future__ import annotations
+
+from aiogram import F, Router
+from aiogram.filters import Command, CommandObject, CommandStart, StateFilter
+from aiogram.fsm.state import State, StatesGroup
+from aiogram.types import CallbackQuery, Message
+
+from bot.limits import count, source_of
+from bot.receipts import looks_like_code
+from bot.replies import Reply, UserError, Word, choice, reply
+from bot.text import tidy
+from handlers.consultations import service
+from handlers.consultations.steps import Draft, Giving, Turn, enter, give_turn, keep, with_code
+from storage.models.consultations import Openness, Opinion, OpinionState
+from storage.models.traffic import StoredFile
+
+
+class Following(StatesGroup):
+    code = State()
+    answering = State()
+
+
+def router() -> Router:
+    chat = Router(name="follow_up")
+    give_turn(chat)
+    chat.message.register(open_typed, Command("tracuu", "receipt"))
+    chat.message.register(ask_code, CommandStart(deep_link=True, magic=F.args == "tracuu"))
+    chat.callback_query.register(ask_code, F.data == "receipt")
+    chat.message.register(take_code, Following.code, F.text, ~F.text.startswith("/"))
+    chat.message.register(take_code, ~StateFilter(Giving), F.text.func(looks_like_code))
+    chat.message.register(take_answer, Following.answering, ~F.text.startswith("/"))
+    chat.message.register(take_answer, Following.answering, ~F.text)
+    chat.callback_query.register(ask_answer, F.data == "f:answer")
+    chat.callback_query.register(replace_words, F.data == "f:replace")
+    chat.callback_query.register(ask_withdraw, F.data == "f:withdraw")
+    chat.callback_query.register(withdraw, F.data == "f:withdraw:yes")
+    chat.callback_query.register(ask_erase, F.data == "f:erase")
+    chat.callback_query.register(erase, F.data == "f:erase:yes")
+    chat.callback_query.register(open_own, F.data.startswith("f:"))
+    return chat
+
+
+async def ask_code(_: Message | CallbackQuery, turn: Turn) -> Reply:
+    await turn.state.set_state(Following.code)
+    return reply("receipt-ask-code").offering(
+        (choice("common-home-button", "home"), choice("common-human-button", "human"))
+    )
+
+
+async def open_typed(message: Message, command: CommandObject, turn: Turn) -> Reply:
+    if not command.args:
+        return await ask_code(message, turn)
+    return await _open(turn, command.args)
+
+
+async def take_code(message: Message, turn: Turn) -> Reply:
+    return await _open(turn, message.text or "")
+
+
+async def _open(turn: Turn, typed: str) -> Reply:
+    """One answer for every wrong code; five in ten minutes, then a pause."""
+    source = source_of(turn.vault, f"contact:{turn.contact.id}", turn.now)
+    await service.refuse_guessing(turn.session, source, turn.now)
+    found = await service.look_up(turn.session, turn.vault, typed)
+    if found is None:
+        await count(turn.session, service.WRONG_CODES, source, turn.now)
+        await count(turn.session, service.WRONG_CODES_OVERALL, b"", turn.now)
+        await turn.state.set_state(Following.code)
+        return reply("receipt-unknown").offering(
+            choice("common-home-button", "home"), choice("common-human-button", "human")
+        )
+    await turn.state.set_state(None)
+    if found.matter is not None:
+        answer = reply("matter-state", at=found.matter.received_at).offering(
+            choice("common-home-button", "home")
+        )
+    else:
+        answer = await _show(turn, found.opinion)
+    if found.first_return:
+        found.receipt.returned_at = turn.now
+        again = with_code(turn, reply("receipt-again", code=found.code), found.code)
+        return again.followed_by(answer, *answer.then)
+    return answer
+
+
+async def open_own(query: CallbackQuery, turn: Turn) -> Reply:
+    """Without a code, because it was given in this very chat."""
+    opinion = await turn.session.get(Opinion, (query.data or "").partition(":")[2])
+    if opinion is None or opinion.contact_id != turn.contact.id:
+        return await ask_code(query, turn)
+    return await _show(turn, opinion)
+
+
+async def _show(turn: Turn, opinion: Opinion | None) -> Reply:
+    if opinion is None:
+        raise UserError("common-start-again")
+    await turn.state.update_data(case=opinion.id)
+    about = await service.candidate(turn.session, opinion.candidate_id)
+    said = await service.questions(turn.session, opinion)
+    state = OpinionState(opinion.state)
+    answer = reply(
+        "case-state",
+        name=about.name,
+        title=about.consultation.title,
+        at=opinion.received_at,
+        stance=Word(f"stance-{opinion.stance}"),
+        state=Word(f"case-{state}"),
+        text=opinion.text or "—",
+    )
+    parts = [
+        reply("case-question" if one.from_office else "case-answer", text=one.text, at=one.at)
+        for one in said[-5:]
+    ]
+    if opinion.reason and state in (OpinionState.ACCEPTED, OpinionState.SET_ASIDE):
+        parts.insert(0, reply("case-reason", reason=opinion.reason))
+    last = (parts or [answer])[-1]
+    if state is not OpinionState.WITHDRAWN:
+        last = last.offering(choice("case-answer-button", "f:answer"))
+        if about.consultation.openness(turn.now) is Openness.OPEN:
+            last = last.offering(
+                (
+                    choice("case-replace-button", "f:replace"),
+                    choice("case-withdraw-button", "f:withdraw"),
+                )
+            )
+    last = last.offering(
+        choice("case-erase-button", "f:erase"),
+        (choice("common-home-button", "home"), choice("common-human-button", "human")),
+    )
+    if not parts:
+        return last
+    return answer.followed_by(*parts[:-1], last)
+
+
+async def _case(turn: Turn) -> Opinion:
+    """The opinion opened last in this chat. Raises UserError when there is none any more."""
+    case = (await turn.state.get_data()).get("case")
+    opinion = await turn.session.get(Opinion, case) if case else None
+    if opinion is None or opinion.state == OpinionState.ERASED:
+        raise UserError("common-start-again")
+    await service.candidate(turn.session, opinion.candidate_id)
+    await turn.session.refresh(opinion, ["consultation"])
+    return opinion
+
+
+async def ask_answer(_: CallbackQuery, turn: Turn) -> Reply:
+    await _case(turn)
+    await turn.state.set_state(Following.answering)
+    return reply("case-ask-answer", longest=service.LONGEST_OPINION).offering(
+        choice("common-home-button", "home")
+    )
+
+
+async def take_answer(message: Message, turn: Turn) -> Reply:
+    opinion = await _case(turn)
+    refused = [file for file in turn.files if "refused" in file]
+    if refused:
+        raise UserError(refused[0]["refused"], **refused[0]["args"])
+    words = tidy(message.text or message.caption or "")
+    files = [file["id"] for file in turn.files]
+    await service.answer_office(turn.session, opinion, words, files, turn.now)
+    album = f"album:{message.media_group_id}" if message.media_group_id else ""
+    done = Reply("case-answer-taken", {"n": len(files)}, once=album)
+    return done.offering(
+        choice("case-see-button", f"f:{opinion.id}"), choice("common-home-button", "home")
+    )
+
+
+async def replace_words(_: CallbackQuery, turn: Turn) -> Reply:
+    opinion = await _case(turn)
+    await service.admit(turn.session, opinion.consultation, turn.now)
+    draft = Draft(opinion.candidate_id, opinion.stance, case=opinion.id)
+    await keep(turn, draft)
+    return await enter(turn, Giving.words)
+
+
+async def ask_withdraw(_: CallbackQuery, turn: Turn) -> Reply:
+    opinion = await _case(turn)
+    return reply("case-ask-withdraw").offering(
+        choice("case-withdraw-yes-button", "f:withdraw:yes"),
+        choice("common-back-button", f"f:{opinion.id}"),
+    )
+
+
+async def withdraw(_: CallbackQuery, turn: Turn) -> Reply:
+    await service.withdraw(turn.session, await _case(turn), turn.now)
+    return reply("case-withdrawn").offering(choice("common-home-button", "home"))
+
+
+async def ask_erase(_: CallbackQuery, turn: Turn) -> Reply:
+    opinion = await _case(turn)
+    return reply("case-ask-erase").offering(
+        choice("case-erase-yes-button", "f:erase:yes"),
+        choice("common-back-button", f"f:{opinion.id}"),
+    )
+
+
+async def erase(_: CallbackQuery, turn: Turn) -> Reply:
+    opinion = await _case(turn)
+    for file_id in await service.erase(turn.session, opinion, turn.now):
+        file = await turn.session.get(StoredFile, file_id)
+        if file is not None:
+            await turn.session.delete(file)
+    data = await turn.state.get_data()
+    await turn.state.set_data(
+        {key: value for key, value in data.items() if key not in ("case", "again")}
+    )
+    await turn.state.set_state(None)
+    return reply("case-erased").offering(choice("common-home-button", "home"))

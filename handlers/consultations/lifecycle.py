@@ -1,0 +1,138 @@
+"""What an office does with a consultation over time: schedule, publish, suspend, move, close."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, time
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.clock import VIETNAM, Calendar, Counting, DayUnit, Window, load_calendar, window_end
+from bot.replies import Until, UserError
+from handlers.consultations.service import note
+from storage.models.base import new_id
+from storage.models.consultations import (
+    Consultation,
+    ConsultationState,
+    ForbiddenTransition,
+    Publication,
+    ScheduleChange,
+)
+
+
+async def by_code(session: AsyncSession, code: str) -> Consultation:
+    """In whatever state. Raises UserError when there is none."""
+    found: Consultation | None = await session.scalar(
+        select(Consultation).where(Consultation.code == code)
+    )
+    if found is None:
+        raise UserError("consultations-no-such-code", code=code)
+    return found
+
+
+def window(asked: Consultation, counting: Counting | None = None) -> Window:
+    return Window(asked.days, DayUnit(asked.day_unit), counting or Counting(asked.counting))
+
+
+def schedule(asked: Consultation, calendar: Calendar) -> None:
+    """Computes the end from the day of posting. Raises OutsideCoverage beyond the holiday table."""
+    if asked.posted_on is None:
+        return
+    posted = datetime.combine(asked.posted_on, time(), VIETNAM).astimezone(UTC)
+    asked.opens_at = asked.opens_at or posted
+    asked.computed_ends_at = window_end(calendar, posted, window(asked))
+    announced = asked.announced_ends_at
+    asked.closes_at = (
+        max(asked.computed_ends_at, announced) if announced else asked.computed_ends_at
+    )
+
+
+def announced_too_short(asked: Consultation) -> bool:
+    """The notice promises less time than the rule gives: staff are warned, citizens get more."""
+    announced, computed = asked.announced_ends_at, asked.computed_ends_at
+    return announced is not None and computed is not None and announced < computed
+
+
+def become(
+    session: AsyncSession,
+    asked: Consultation,
+    new: ConsultationState,
+    actor: str,
+    now: datetime,
+    reason: str = "",
+) -> None:
+    """The one way a consultation changes state. Raises UserError for a forbidden pair."""
+    try:
+        asked.become(new)
+    except ForbiddenTransition:
+        raise UserError("consultations-forbidden-step", code=asked.code) from None
+    note(session, now, actor, f"make {new}", "consultation", asked.id, reason)
+
+
+async def publish(session: AsyncSession, asked: Consultation, actor: str, now: datetime) -> None:
+    """Approves a draft if need be and opens it; without a day of posting, today is that day."""
+    if not asked.candidates:
+        raise UserError("consultations-no-candidates", code=asked.code)
+    if asked.state == ConsultationState.DRAFT:
+        become(session, asked, ConsultationState.APPROVED, actor, now)
+    if asked.posted_on is None:
+        asked.posted_on, asked.opens_at = now.astimezone(VIETNAM).date(), now
+    schedule(asked, await load_calendar(session))
+    become(session, asked, ConsultationState.OPEN, actor, now)
+    session.add(
+        Publication(
+            id=new_id(), consultation_id=asked.id, medium="neuguong", at=now, url=asked.notice_url
+        )
+    )
+
+
+async def move_end(
+    session: AsyncSession,
+    asked: Consultation,
+    closes_at: datetime,
+    reason: str,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Moves the close, with its reason and the old date kept; never below the computed end."""
+    if not reason.strip():
+        raise UserError("consultations-move-needs-reason")
+    if asked.closes_at is None or asked.state not in (
+        ConsultationState.OPEN,
+        ConsultationState.SUSPENDED,
+    ):
+        raise UserError("consultations-forbidden-step", code=asked.code)
+    if asked.computed_ends_at and closes_at < asked.computed_ends_at:
+        raise UserError("consultations-move-too-short", computed=Until(asked.computed_ends_at))
+    session.add(
+        ScheduleChange(
+            id=new_id(), consultation_id=asked.id, at=now, old_closes_at=asked.closes_at,
+            new_closes_at=closes_at, reason=reason,
+        )
+    )  # fmt: skip
+    asked.closes_at = closes_at
+    note(session, now, actor, "move end", "consultation", asked.id, reason)
+
+
+async def changes(session: AsyncSession, asked: Consultation) -> Sequence[ScheduleChange]:
+    """Every move of the end, oldest first: shown to the public with the old dates."""
+    found = await session.scalars(
+        select(ScheduleChange)
+        .where(ScheduleChange.consultation_id == asked.id)
+        .order_by(ScheduleChange.at)
+    )
+    return found.all()
+
+
+async def close_due(session: AsyncSession, now: datetime) -> int:
+    """Closes what has run out; returns how many. A suspended one waits until it is resumed."""
+    due = await session.scalars(
+        select(Consultation).where(
+            Consultation.state == ConsultationState.OPEN, Consultation.closes_at <= now
+        )
+    )
+    rows = due.all()
+    for asked in rows:
+        become(session, asked, ConsultationState.CLOSED, "clock", now)
+    return len(rows)

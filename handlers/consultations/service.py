@@ -1,0 +1,491 @@
+"""What citizens do with a consultation: read it, give an opinion, and follow it by its receipt."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import selectinload
+
+from bot import receipts
+from bot.limits import Limit, refuse_beyond
+from bot.replies import Until, UserError
+from bot.text import tidy
+from bot.vault import Vault
+from storage.models.base import new_id
+from storage.models.consultations import (
+    LIVE_STATES,
+    PUBLIC_STATES,
+    Candidate,
+    CaseMessage,
+    Consultation,
+    ConsultationState,
+    IdentityLevel,
+    MatterState,
+    Openness,
+    Opinion,
+    OpinionFile,
+    OpinionState,
+    OpinionVersion,
+    Receipt,
+    RestrictedMatter,
+    Stance,
+)
+from storage.models.office import Act, Office
+from storage.models.people import Person
+
+LONGEST_OPINION = 8000
+"""Characters; said before it is reached."""
+MOST_FILES = 10
+WRONG_CODES = Limit("receipt", 5, minutes=10)
+"""Five wrong codes from one source, then a pause; the same for everybody in all: see `find`."""
+WRONG_CODES_OVERALL = Limit("receipt-all", 600, minutes=10)
+NEEDS_WORDS = (Stance.REMARK, Stance.OBJECT, Stance.INFORM)
+
+
+@dataclass
+class Draft:
+    """An opinion before it is sent. Who gives it is not here but in a Person's sealed row."""
+
+    candidate_id: str
+    stance: Stance
+    text: str = ""
+    file_ids: list[str] = field(default_factory=list)
+    identity: IdentityLevel = IdentityLevel.ANONYMOUS
+    person_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Author:
+    """Where an opinion comes from. `contact_id` is None for a form that leaves no chat behind."""
+
+    channel: str
+    locale: str
+    contact_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Filed:
+    code: str
+    """The receipt, in clear for the only time."""
+    opinion: Opinion
+
+
+# Reading
+
+
+async def public_consultations(session: AsyncSession) -> Sequence[Consultation]:
+    """Published ones: those that still take opinions first, the soonest to close on top."""
+    found = await session.scalars(
+        select(Consultation)
+        .where(Consultation.state.in_(PUBLIC_STATES))
+        .order_by(Consultation.closes_at)
+    )
+    rows = list(found)
+    open_ones = [
+        c for c in rows if c.state in (ConsultationState.OPEN, ConsultationState.SUSPENDED)
+    ]
+    ended = [c for c in reversed(rows) if c not in open_ones]
+    return open_ones + ended
+
+
+async def consultation(session: AsyncSession, key: str) -> Consultation:
+    """By id or by code, with its candidates. Raises UserError when it is not published."""
+    found = await session.scalar(
+        select(Consultation)
+        .where((Consultation.id == key) | (func.lower(Consultation.code) == key.lower()))
+        .options(selectinload(Consultation.candidates).selectinload(Candidate.award))
+    )
+    if found is None or found.state not in PUBLIC_STATES:
+        raise UserError("consultations-unknown")
+    return found
+
+
+async def candidate(session: AsyncSession, candidate_id: str) -> Candidate:
+    """With its award, documents and consultation. Raises UserError when it is not published."""
+    found = await session.scalar(
+        select(Candidate)
+        .where(Candidate.id == candidate_id)
+        .options(
+            selectinload(Candidate.award),
+            selectinload(Candidate.documents),
+            selectinload(Candidate.consultation),
+        )
+    )
+    if found is None or found.consultation.state not in PUBLIC_STATES:
+        raise UserError("consultations-unknown")
+    return found
+
+
+async def office_of(session: AsyncSession, asked: Consultation) -> Office:
+    return await session.get_one(Office, asked.office_id)
+
+
+# Giving an opinion
+
+
+async def admit(session: AsyncSession, asked: Consultation, now: datetime) -> bool:
+    """Whether an opinion given now counts in the window. Raises UserError when none is taken.
+
+    False only where the consultation keeps late opinions as "outside the window".
+    """
+    openness = asked.openness(now)
+    if openness is Openness.OPEN:
+        return True
+    if (
+        openness is Openness.CLOSED
+        and asked.keeps_late
+        and asked.state != ConsultationState.ARCHIVED
+    ):
+        return False
+    raise await refusal(session, asked, openness)
+
+
+async def refusal(session: AsyncSession, asked: Consultation, openness: Openness) -> UserError:
+    """Why none is taken now, with the dates and the office that may still be written to."""
+    office = await office_of(session, asked)
+    args = {
+        "title": asked.title,
+        "office": office.name,
+        "address": "; ".join(office.addresses),
+        "telephone": office.telephone,
+    }
+    if openness is Openness.UNPUBLISHED or asked.opens_at is None or asked.closes_at is None:
+        return UserError("consultations-unknown")
+    if openness is Openness.EARLY:
+        return UserError(
+            "consultations-early", opens=asked.opens_at, closes=Until(asked.closes_at), **args
+        )
+    key = "consultations-suspended" if openness is Openness.SUSPENDED else "consultations-closed"
+    return UserError(key, opens=asked.opens_at, closes=Until(asked.closes_at), **args)
+
+
+def checked_text(text: str) -> str:
+    """Words at the door. Raises UserError when they are too long, saying by how much."""
+    words = tidy(text)
+    if len(words) > LONGEST_OPINION:
+        raise UserError("opinion-too-long", longest=LONGEST_OPINION, length=len(words))
+    return words
+
+
+async def live_opinion(
+    session: AsyncSession, candidate_id: str, contact_id: int
+) -> Opinion | None:
+    """What this contact already says of this candidate."""
+    found: Opinion | None = await session.scalar(
+        select(Opinion).where(
+            Opinion.candidate_id == candidate_id,
+            Opinion.contact_id == contact_id,
+            Opinion.state.in_((*LIVE_STATES, OpinionState.RESTRICTED)),
+        )
+    )
+    return found
+
+
+async def give_opinion(
+    session: AsyncSession,
+    vault: Vault,
+    draft: Draft,
+    author: Author,
+    now: datetime,
+    earlier: Opinion | None = None,
+) -> Filed:
+    """Files an opinion and makes its receipt.
+
+    It replaces `earlier` (opened with its receipt), else what this contact said before of the
+    candidate. Raises UserError when the window does not admit it or words are missing.
+    """
+    about = await candidate(session, draft.candidate_id)
+    in_window = await admit(session, about.consultation, now)
+    text = checked_text(draft.text)
+    if draft.stance in NEEDS_WORDS and not text and not draft.file_ids:
+        raise UserError("opinion-needs-words")
+    if earlier is None and author.contact_id is not None:
+        earlier = await live_opinion(session, about.id, author.contact_id)
+    if earlier is not None:
+        replace_words(session, earlier, draft.stance, text, now)
+        earlier.identity, earlier.person_id = draft.identity, draft.person_id
+        opinion = earlier
+    else:
+        opinion = _new_opinion(about, draft, text, author, in_window, now)
+        session.add(opinion)
+        await session.flush()
+        session.add(_version(opinion, now))
+    await add_files(session, opinion, draft.file_ids)
+    code = await new_receipt(session, vault, "opinion", opinion.id, now)
+    note(session, now, "citizen", "replace" if earlier else "file", "opinion", opinion.id)
+    await session.flush()
+    return Filed(code, opinion)
+
+
+def _new_opinion(
+    about: Candidate, draft: Draft, text: str, author: Author, in_window: bool, now: datetime
+) -> Opinion:
+    return Opinion(
+        id=new_id(),
+        consultation_id=about.consultation_id,
+        candidate_id=about.id,
+        contact_id=author.contact_id,
+        person_id=draft.person_id,
+        channel=author.channel,
+        locale=author.locale,
+        stance=draft.stance,
+        text=text,
+        identity=draft.identity,
+        in_window=in_window,
+        received_at=now,
+        version=1,
+        state=OpinionState.FILED,
+    )
+
+
+def replace_words(
+    session: AsyncSession, opinion: Opinion, stance: Stance, text: str, now: datetime
+) -> None:
+    """The history stays; what an officer decided on the earlier words no longer stands."""
+    opinion.version += 1
+    opinion.stance, opinion.text = stance, text
+    if opinion.state in (OpinionState.ACCEPTED, OpinionState.SET_ASIDE):
+        opinion.state, opinion.reason = OpinionState.FILED, ""
+        opinion.decided_by = opinion.decided_at = None
+    session.add(_version(opinion, now))
+
+
+def _version(opinion: Opinion, now: datetime) -> OpinionVersion:
+    return OpinionVersion(
+        opinion_id=opinion.id,
+        number=opinion.version,
+        stance=opinion.stance,
+        text=opinion.text,
+        at=now,
+    )
+
+
+async def add_files(session: AsyncSession, opinion: Opinion, file_ids: Sequence[str]) -> None:
+    """Raises UserError beyond MOST_FILES in all."""
+    known = set(
+        await session.scalars(
+            select(OpinionFile.file_id).where(OpinionFile.opinion_id == opinion.id)
+        )
+    )
+    new = [file_id for file_id in dict.fromkeys(file_ids) if file_id not in known]
+    if len(known) + len(new) > MOST_FILES:
+        raise UserError("opinion-too-many-files", most=MOST_FILES)
+    session.add_all(
+        OpinionFile(opinion_id=opinion.id, file_id=file_id, version=opinion.version)
+        for file_id in new
+    )
+
+
+# The restricted lane
+
+
+async def hand_over_matter(
+    session: AsyncSession, vault: Vault, draft: Draft, author: Author, now: datetime
+) -> str:
+    """Puts what looks like a denunciation out of ordinary sight; returns its receipt.
+
+    It is taken whenever it comes: no window closes the road to the inspectors.
+    """
+    about = await candidate(session, draft.candidate_id)
+    text = checked_text(draft.text)
+    if not text and not draft.file_ids:
+        raise UserError("opinion-needs-words")
+    matter = RestrictedMatter(
+        id=new_id(),
+        office_id=about.consultation.office_id,
+        consultation_id=about.consultation_id,
+        candidate_id=about.id,
+        contact_id=author.contact_id,
+        person_id=draft.person_id,
+        sealed=vault.seal_system(text.encode(), "restricted_matters"),
+        file_ids=list(draft.file_ids),
+        received_at=now,
+        state=MatterState.NEW,
+    )
+    session.add(matter)
+    note(session, now, "citizen", "hand over", "matter", matter.id)
+    return await new_receipt(session, vault, "matter", matter.id, now)
+
+
+# The receipt
+
+
+async def new_receipt(
+    session: AsyncSession, vault: Vault, kind: str, subject_id: str, now: datetime
+) -> str:
+    """Makes a code for something filed; earlier codes of it stay good."""
+    code = receipts.new_code()
+    digest = await asyncio.to_thread(receipts.digest, code, vault.pepper())
+    session.add(
+        Receipt(id=new_id(), digest=digest, subject_kind=kind, subject_id=subject_id, made_at=now)
+    )
+    return code
+
+
+@dataclass(frozen=True)
+class Found:
+    code: str
+    receipt: Receipt
+    opinion: Opinion | None
+    matter: RestrictedMatter | None
+    first_return: bool
+
+
+async def look_up(session: AsyncSession, vault: Vault, typed: str) -> Found | None:
+    """What a code opens; None for every code that opens nothing, mistyped or never made.
+
+    Callers count misses with `missed` in a transaction of its own, and refuse by
+    `refuse_guessing` before they look.
+    """
+    code = receipts.tidy_code(typed)
+    digest = await asyncio.to_thread(receipts.digest, code or receipts.new_code(), vault.pepper())
+    receipt = await session.scalar(select(Receipt).where(Receipt.digest == digest))
+    if code is None or receipt is None:
+        return None
+    opinion = matter = None
+    if receipt.subject_kind == "opinion":
+        opinion = await session.scalar(
+            select(Opinion)
+            .where(Opinion.id == receipt.subject_id, Opinion.state != OpinionState.ERASED)
+            .options(
+                selectinload(Opinion.candidate).selectinload(Candidate.award),
+                selectinload(Opinion.consultation),
+            )
+        )
+    else:
+        matter = await session.get(RestrictedMatter, receipt.subject_id)
+        if matter is not None and matter.state == MatterState.ERASED:
+            matter = None
+    if opinion is None and matter is None:
+        return None
+    return Found(code, receipt, opinion, matter, receipt.returned_at is None)
+
+
+async def refuse_guessing(session: AsyncSession, source: bytes, now: datetime) -> None:
+    """Raises UserError when this source, or the world, has guessed wrong too often of late."""
+    await refuse_beyond(session, WRONG_CODES, source, now)
+    await refuse_beyond(session, WRONG_CODES_OVERALL, b"", now)
+
+
+async def questions(session: AsyncSession, opinion: Opinion) -> Sequence[CaseMessage]:
+    """What the office asked and the author answered, in order."""
+    found = await session.scalars(
+        select(CaseMessage).where(CaseMessage.opinion_id == opinion.id).order_by(CaseMessage.at)
+    )
+    return found.all()
+
+
+async def answer_office(
+    session: AsyncSession, opinion: Opinion, text: str, file_ids: Sequence[str], now: datetime
+) -> None:
+    """An answer or further evidence from the author. Raises UserError on a withdrawn opinion."""
+    _refuse_ended(opinion)
+    words = checked_text(text)
+    if not words and not file_ids:
+        raise UserError("opinion-needs-words")
+    session.add(
+        CaseMessage(id=new_id(), opinion_id=opinion.id, from_office=False, text=words, at=now)
+    )
+    await add_files(session, opinion, file_ids)
+    note(session, now, "citizen", "answer", "opinion", opinion.id)
+
+
+async def withdraw(session: AsyncSession, opinion: Opinion, now: datetime) -> None:
+    """Takes the opinion back while the window is open; the history stays with the office."""
+    _refuse_ended(opinion)
+    if opinion.consultation.openness(now) is not Openness.OPEN:
+        raise await refusal(session, opinion.consultation, opinion.consultation.openness(now))
+    opinion.state = OpinionState.WITHDRAWN
+    note(session, now, "citizen", "withdraw", "opinion", opinion.id)
+
+
+async def erase(session: AsyncSession, opinion: Opinion, now: datetime) -> list[str]:
+    """Forgets who gave it and what was said; the row stays for the counts.
+
+    Returns the ids of the files to delete from the disk (Law 91/2025, article 14).
+    """
+    for version in await session.scalars(
+        select(OpinionVersion).where(OpinionVersion.opinion_id == opinion.id)
+    ):
+        version.text = ""
+    for message in await questions(session, opinion):
+        message.text = ""
+    if opinion.person_id:
+        forget(await session.get_one(Person, opinion.person_id), now)
+    files = await session.scalars(select(OpinionFile).where(OpinionFile.opinion_id == opinion.id))
+    file_ids = []
+    for file in files:
+        file_ids.append(file.file_id)
+        await session.delete(file)
+    opinion.text = opinion.reason = ""
+    opinion.contact_id, opinion.state = None, OpinionState.ERASED
+    note(session, now, "citizen", "erase", "opinion", opinion.id)
+    return file_ids
+
+
+def _refuse_ended(opinion: Opinion) -> None:
+    if opinion.state in (OpinionState.WITHDRAWN, OpinionState.ERASED):
+        raise UserError("opinion-already-withdrawn")
+
+
+# Who a person is
+
+
+def new_person(session: AsyncSession, vault: Vault, now: datetime) -> Person:
+    person = Person(id=new_id(), wrapped_key=vault.new_person_key(), made_at=now)
+    session.add(person)
+    return person
+
+
+def seal_identity(
+    vault: Vault, person: Person, *, name: str = "", telephone: str = "", postal_address: str = ""
+) -> None:
+    """Seals each value given into the person's row. Raises UserError on a forgotten person."""
+    if person.wrapped_key is None:
+        raise UserError("common-start-again")
+    given = {"name": name, "telephone": telephone, "postal_address": postal_address}
+    for column, value in given.items():
+        if value:
+            place = f"people.{column}:{person.id}"
+            setattr(person, column, vault.seal(person.wrapped_key, value, place))
+
+
+def identity(vault: Vault, person: Person | None) -> dict[str, str]:
+    """{name, telephone, postal_address}; empty once the person was forgotten."""
+    if person is None or person.wrapped_key is None:
+        return {}
+    known = {}
+    for column in ("name", "telephone", "postal_address"):
+        sealed = getattr(person, column)
+        if sealed:
+            known[column] = vault.unseal(
+                person.wrapped_key, sealed, f"people.{column}:{person.id}"
+            )
+    return known
+
+
+def forget(person: Person, now: datetime) -> None:
+    """Destroys the key: what is sealed can never be read again."""
+    person.wrapped_key = None
+    person.name = person.telephone = person.postal_address = person.chat_address = None
+    person.forgotten_at = now
+
+
+def note(
+    session: AsyncSession,
+    now: datetime,
+    actor: str,
+    verb: str,
+    kind: str,
+    object_id: str,
+    reason: str = "",
+) -> None:
+    """One line in the log of acts."""
+    session.add(
+        Act(at=now, actor=actor, verb=verb, object_kind=kind, object_id=object_id, reason=reason)
+    )
