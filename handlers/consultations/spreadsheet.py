@@ -1,0 +1,175 @@
+"""An office's own spreadsheet: read into a draft with every problem named, and its template.
+
+    draft = read(path, awards)           # never raises for what is in the file
+    for problem in draft.problems:
+        print(explain(problem, say))     # sheet, row, column, value, what is wrong, what to do
+
+Reading needs no database; the same file always gives the same draft, and the same candidate the
+same `natural_key`, so a second import changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from handlers.consultations.award_names import AwardFinder
+from handlers.consultations.candidate_table import (
+    CandidateTable,
+    number_candidates,
+    table_heading,
+)
+from handlers.consultations.draft import AwardName, Candidate, Draft, LegalBasis, Notice, Problem
+from handlers.consultations.notice_details import Details, NoticeMaker
+from handlers.consultations.template import write_template
+from handlers.consultations.workbook import (
+    MAX_BYTES,
+    MAX_ROWS,
+    Sheet,
+    Unreadable,
+    Value,
+    cell_text,
+    read_sheets,
+)
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_ROWS",
+    "AwardName",
+    "Candidate",
+    "Draft",
+    "LegalBasis",
+    "Notice",
+    "Problem",
+    "explain",
+    "read",
+    "write_template",
+]
+
+
+def read(path: Path, awards: Sequence[AwardName]) -> Draft:
+    """The notices in an .xlsx of at most MAX_BYTES, hidden sheets left out.
+
+    CPU work of up to some seconds for a big file: run it in a thread. Raises OSError only.
+    """
+    try:
+        sheets = read_sheets(path)
+    except Unreadable as refusal:
+        return Draft((), (Problem(refusal.key, "error", args=refusal.details),))
+    finder = AwardFinder(awards)
+    pages = [_page(sheet, finder) for sheet in sheets if not sheet.hidden]
+    problems = [p for page in pages for p in page.problems]
+    problems += [_hidden(sheet) for sheet in sheets if sheet.hidden]
+    if not any(page.table for page in pages):
+        return Draft((), (*problems, Problem("papers-file-no-table", "error")))
+    notices = []
+    for group in _by_notice(pages):
+        notice, found = _notice(group)
+        notices.append(notice)
+        problems += found
+    return Draft(tuple(notices), tuple(sorted(problems, key=_reading_order)))
+
+
+def explain(problem: Problem, say: Callable[..., str]) -> str:
+    """One line for a person: the place, the value found there, what is wrong and what to do."""
+    words = say(problem.key, value=problem.value, **problem.args)
+    if not problem.sheet:
+        return words
+    if problem.row is None:
+        return say("papers-place-sheet", sheet=problem.sheet, problem=words)
+    place = {"sheet": problem.sheet, "row": problem.row, "problem": words}
+    if not problem.column:
+        return say("papers-place-row", **place)
+    if not problem.value:
+        return say("papers-place-cell", column=problem.column, **place)
+    return say("papers-place-value", column=problem.column, value=_short(problem.value), **place)
+
+
+def _short(value: str) -> str:
+    line = " ".join(value.split())
+    return line if len(line) <= 80 else line[:79] + "…"
+
+
+@dataclass
+class _Page:
+    """One visible sheet, read."""
+
+    details: Details
+    table: CandidateTable | None
+    problems: list[Problem]
+
+
+def _page(sheet: Sheet, finder: AwardFinder) -> _Page:
+    details, table = Details(sheet), None
+    merged = _merged_down(sheet)
+    for row in sorted(sheet.rows):
+        own = {c: v for c, v in sheet.rows[row].items() if cell_text(v)}
+        full = {**merged.get(row, {}), **own}
+        if columns := table_heading(full):
+            table = table or CandidateTable(sheet, finder, columns)
+            table.begin(row, columns, cell_text(full[columns["name"]]))
+        elif table is None:
+            details.take(row, full)
+        elif own:
+            table.take(row, own, full)
+    problems = []
+    if table:
+        table.report_uncalculated()
+        problems = table.problems
+    if sheet.has_too_many_rows:
+        problems.append(Problem("papers-sheet-too-many-rows", "error", sheet.name, args=_ROWS))
+    return _Page(details, table, problems)
+
+
+_ROWS = {"limit": MAX_ROWS}
+
+
+def _merged_down(sheet: Sheet) -> dict[int, dict[int, Value]]:
+    """What a cell merged over several rows says in the rows below its first."""
+    below: dict[int, dict[int, Value]] = {}
+    for m in sheet.merges:
+        value = sheet.rows.get(m.top, {}).get(m.left)
+        if value is None:
+            continue
+        for row in range(m.top + 1, min(m.bottom, m.top + MAX_ROWS) + 1):
+            below.setdefault(row, {})[m.left] = value
+    return below
+
+
+def _by_notice(pages: list[_Page]) -> list[list[_Page]]:
+    """Sheets of one notice together; a sheet without a number, code or title goes with the first.
+
+    The sheet that only describes the notice is one of them.
+    """
+    groups: dict[str, list[_Page]] = {}
+    described = [p for p in pages if p.table or len(p.details.found) > 1]
+    nameless = [p for p in described if not p.details.identity()]
+    for page in described:
+        if identity := page.details.identity():
+            groups.setdefault(identity, []).append(page)
+    if not groups:
+        return [nameless]
+    first = next(iter(groups.values()))
+    first.extend(nameless)
+    return list(groups.values())
+
+
+def _notice(group: list[_Page]) -> tuple[Notice, list[Problem]]:
+    describing = sorted(group, key=lambda page: len(page.details.found), reverse=True)
+    details = describing[0].details
+    for page in describing[1:]:
+        details.fill(page.details)
+    tables = [page.table for page in group if page.table]
+    candidates, problems = number_candidates(c for t in tables for c in t.candidates)
+    maker = NoticeMaker(details, candidates)
+    notice = maker.make()
+    return notice, problems + maker.problems
+
+
+def _hidden(sheet: Sheet) -> Problem:
+    return Problem("papers-sheet-hidden", "warning", sheet.name)
+
+
+def _reading_order(problem: Problem) -> tuple[bool, str, int]:
+    return problem.severity == "warning", problem.sheet, problem.row or 0
