@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.limits import forget_old
 from bot.media import FileStore
 from bot.scheduler import Job, Scheduler
-from handlers.consultations import lifecycle, review_jobs
+from handlers.consultations import drafts, lifecycle, review_jobs
 from storage.models.traffic import (
     InboxEvent,
     Incident,
@@ -41,6 +41,7 @@ def make_scheduler(base: Foundation) -> Scheduler:
             Job("close consultations", 30, lifecycle.close_due),
             Job("tell officers", 60, tell_officers),
             Job("forget old traffic", 3600, forget_traffic),
+            Job("forget drafts", 3600, drafts.forget_drafts),
             Job("sweep files", 3600, partial(sweep_files, base.store)),
         ],
         base.clock,

@@ -18,7 +18,13 @@ CHATS = (
     "handlers.start.fallback",
 )
 """In the order in which they are asked; the last one answers whatever nobody took."""
-PAGES = ("handlers.consultations.web", "handlers.consultations.review_web")
+PAGES = (
+    "handlers.consultations.web",
+    "handlers.consultations.web_files",
+    "handlers.consultations.web_form",
+    "handlers.consultations.web_receipt",
+    "handlers.consultations.review_web",
+)
 
 
 def routers() -> list[Router]:

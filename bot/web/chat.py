@@ -206,9 +206,7 @@ async def take_message(request: web.Request) -> web.Response:
     known.bell.ring(who.contact_id)
     body = json.dumps(event, ensure_ascii=False).encode()
     event_id = f"{who.contact_id}:{said['id']}"
-    await known.door.store(
-        Arrival(CHANNEL, ACCOUNT, event_id, who.lane, body, files=tuple(files))
-    )
+    await known.door.store(Arrival(CHANNEL, ACCOUNT, event_id, who.lane, body, files=tuple(files)))
     return web.json_response({"accepted": True}, status=202)
 
 

@@ -22,11 +22,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot import i18n, limits
 from bot.background import Background
 from bot.chat_lines import Bell
+from bot.clock import local_day
 from bot.config import Settings
 from bot.inbox import CannotStore, Door
 from bot.incidents import new_incident
 from bot.media import MAX_FILE_BYTES, FileStore
-from bot.replies import Arg, UserError
+from bot.replies import Arg, Reply, UserError
+from bot.replies import reply as say
 from bot.vault import Vault
 from storage.db import Database
 
@@ -93,7 +95,8 @@ def page(request: web.Request, template: str, status: int = 200, **context: Any)
 
     html = request.config_dict[PAGES].get_template(template).render(
         say=say, locale=locale, nonce=request[_NONCE], static=static_url, request=request,
-        spell=lambda arg: i18n.spell(locale, arg), links=services(request).settings.links,
+        spell=lambda arg: i18n.spell(locale, arg), local_day=local_day,
+        links=services(request).settings.links,
         **context,
     )  # fmt: skip
     return web.Response(text=html, status=status, content_type="text/html", charset="utf-8")
@@ -221,14 +224,14 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except UserError as error:
-        return _sorry(request, 422, error.reply.key, **error.reply.args)
+        return _sorry(request, 422, error.reply)
     except CannotStore:
-        return _sorry(request, 503, "web-try-later", headers={"Retry-After": "10"})
+        return _sorry(request, 503, say("web-try-later"), {"Retry-After": "10"})
     except web.HTTPRequestEntityTooLarge:
-        return _sorry(request, 413, "media-too-big", limit_mb=MAX_FILE_BYTES >> 20)
+        return _sorry(request, 413, say("media-too-big", limit_mb=MAX_FILE_BYTES >> 20))
     except web.HTTPException as error:
         if error.status in _TOLD:
-            return _sorry(request, error.status, _TOLD[error.status], headers=error.headers)
+            return _sorry(request, error.status, say(_TOLD[error.status]), error.headers)
         raise
     except Exception as error:  # the top of the request
         return await _incident(request, error)
@@ -243,20 +246,16 @@ async def _incident(request: web.Request, error: Exception) -> web.Response:
             session.add(incident)
     except (SQLAlchemyError, OSError):
         log.error("the incident could not be stored", incident=incident.id)
-    return _sorry(request, 500, "common-incident", incident=incident.id)
+    return _sorry(request, 500, say("common-incident", incident=incident.id))
 
 
 _TOLD = {403: "web-refused", 404: "web-not-found", 405: "web-not-found"}
 
 
 def _sorry(
-    request: web.Request,
-    status: int,
-    key: str,
-    headers: Mapping[str, str] | None = None,
-    **args: Arg,
+    request: web.Request, status: int, reply: Reply, headers: Mapping[str, str] | None = None
 ) -> web.Response:
-    text = i18n.say(locale_of(request), key, **args)
+    text = i18n.words(reply, locale_of(request))
     if "json" in request.headers.get("Accept", ""):
         answer = web.json_response({"message": text}, status=status)
     else:

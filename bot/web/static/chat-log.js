@@ -7,6 +7,7 @@
   const ZONE = "Asia/Ho_Chi_Minh";
   const log = document.getElementById("log");
   const newer = document.getElementById("newer");
+  const more = document.getElementById("more");
   const page = document.documentElement.lang;
   const words = JSON.parse(document.getElementById("words").textContent);
   const bySeq = new Map();
@@ -50,12 +51,14 @@
     return make("a", { href: address, target: "_blank", rel: "noopener noreferrer", ...attributes }, ...children);
   }
 
-  /* Plain text with its web addresses made pressable; a closing full stop or bracket stays outside. */
+  /* Plain text with its web addresses made pressable and a receipt's code made to stand out;
+     a closing full stop or bracket stays outside the address. */
   function paragraph(text) {
     const line = make("p");
     let from = 0;
-    for (const found of text.matchAll(/https?:\/\/[^\s<>"]+[^\s<>".,;:!?)\]}'’”]/gi)) {
-      line.append(text.slice(from, found.index), link(found[0], {}, found[0]));
+    for (const found of text.matchAll(/https?:\/\/[^\s<>"]+[^\s<>".,;:!?)\]}'’”]|\b[0-9A-Z]{4}(?:-[0-9A-Z]{4}){4}\b/g)) {
+      const special = isWeb(found[0]) ? link(found[0], {}, found[0]) : make("strong", { class: "receipt-code" }, found[0]);
+      line.append(text.slice(from, found.index), special);
       from = found.index + found[0].length;
     }
     line.append(text.slice(from));
@@ -211,20 +214,36 @@
     following = true;
     newer.hidden = true;
     log.scrollTo({ top: Math.min(log.scrollHeight - log.clientHeight, newestTop()), behavior });
+    showMore();
+  }
+
+  /* An arrow says that there is more below; without it the answers under a long message are missed. */
+  function showMore() {
+    const hide = atEnd() || !newer.hidden;
+    if (hide && more === document.activeElement) log.focus({ preventScroll: true });
+    more.hidden = hide;
   }
 
   log.addEventListener("scroll", () => {
     if (atEnd()) { following = true; newer.hidden = true; }
     else if (Date.now() - settledAt > 800) following = false; // not our own smooth scrolling
+    showMore();
   }, { passive: true });
   newer.addEventListener("click", () => settle("auto"));
+  more.addEventListener("click", () => log.scrollBy({ top: 0.8 * log.clientHeight }));
   // A keyboard that opens or a growing text box must not cover what is being answered.
-  if (window.ResizeObserver) new ResizeObserver(() => { if (isLive && following) settle(); }).observe(log);
+  if (window.ResizeObserver) {
+    new ResizeObserver(() => {
+      if (isLive && following) settle();
+      showMore();
+    }).observe(log);
+  }
 
   function follow(mine) {
     if (!isLive) return;
     if (following || mine) settle("auto");
     else newer.hidden = false;
+    showMore();
   }
 
   // --- what the page uses --------------------------------------------------------------------
@@ -326,6 +345,7 @@
       bySeq.clear();
       own.clear();
       newer.hidden = true;
+      more.hidden = true;
     },
 
     empty: () => !bySeq.size && !own.size,
