@@ -55,7 +55,7 @@ def _run(settings: Settings, args: argparse.Namespace) -> int:
 
 
 def _set_up_log(settings: Settings) -> None:
-    """One JSON line per event, to standard error. Libraries only speak up when something is wrong."""
+    """One JSON line per event, to standard error; libraries speak only when a thing is wrong."""
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     logging.basicConfig(level=max(level, logging.WARNING), stream=sys.stderr)
     structlog.configure(

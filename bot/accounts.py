@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 
 import structlog
 from aiogram.exceptions import TelegramAPIError
+from sqlalchemy import update
 
 from bot import i18n
 from bot.channels.telegram import Telegram
 from bot.channels.telegram_door import NotAnUpdate, TelegramDoor
 from bot.inbox import CannotStore
+from storage.models.traffic import Installation
 
 if TYPE_CHECKING:
     from bot.app import Foundation
@@ -38,13 +40,17 @@ async def connect(base: Foundation, telegram: Telegram) -> None:
     if base.settings.telegram_mode == "webhook":
         url = base.settings.public_url + door.path
         await _until_done(partial(telegram.use_webhook, url, door.secret))
-        await _until_done(partial(introduce, telegram))
+        await _until_done(partial(introduce, base, telegram))
         return
-    base.background.start(_until_done(partial(introduce, telegram)), "introduce")
+    base.background.start(_until_done(partial(introduce, base, telegram)), "introduce")
     await poll(base, telegram, door)
 
 
-async def introduce(telegram: Telegram) -> None:
+async def introduce(base: Foundation, telegram: Telegram) -> None:
+    """Commands and descriptions in each language; and our own name, for the pages' links."""
+    name = await telegram.username()
+    async with base.db.transaction() as session:
+        await session.execute(update(Installation).values(telegram_name=name))
     commands = {
         locale: [(name, i18n.say(locale, key)) for name, key in COMMANDS.items()]
         for locale in i18n.LOCALES

@@ -125,7 +125,7 @@ _DRIVERS = {
 def read_settings(
     environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")
 ) -> Settings:
-    """Raises ConfigError with a sentence for each setting that is unknown, wrong or contradictory."""
+    """Raises ConfigError: a sentence for each setting that is unknown, wrong or contradictory."""
     environ = os.environ if environ is None else environ
     given = {**_read_env_file(env_file), **environ}
     ours = {name: value for name, value in given.items() if name.upper().startswith(PREFIX)}

@@ -56,7 +56,7 @@ def catalogue(locale: str) -> Catalogue:
 
 
 def say(locale: str, key: str, /, **args: Arg) -> str:
-    """The sentence of `key`, its variables written out. A missing key is logged and shown as such."""
+    """The sentence of `key`, its variables written out. A missing key is logged and shown."""
     sentence = catalogue(locale).sentence(key, args)
     if sentence is None:
         log.error("missing sentence", key=key, locale=locale)

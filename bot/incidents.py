@@ -12,7 +12,7 @@ _DIGITS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def new_incident(place: str, error: BaseException, now: datetime) -> Incident:
-    """Keeps where the code failed, never the values it failed on: they may be a citizen's words."""
+    """Keeps where the code failed, never the values it failed on: they may be someone's words."""
     number = "".join(secrets.choice(_DIGITS) for _ in range(8))
     frames = traceback.extract_tb(error.__traceback__)
     lines = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-20:]]

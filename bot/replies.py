@@ -1,4 +1,4 @@
-"""What we say, as values: a handler returns them, a channel turns them into words and sends them."""
+"""What we say, as values: a handler returns them, a channel words them and sends them."""
 
 from __future__ import annotations
 
@@ -88,11 +88,16 @@ def link(label: str, url: str, **args: Arg) -> Choice:
 
 
 class UserError(Exception):
-    """Something the person can mend; the sentence says how. Undoes the turn and becomes its reply."""
+    """Something the person can mend; the sentence says how. Undoes the turn, becomes its reply."""
 
     def __init__(self, key: str, /, **args: Arg) -> None:
         super().__init__(key)
         self.reply = Reply(key, args)
+
+    def once(self, value: str) -> UserError:
+        """Of several refusals with the same value only the first is owed; see `Reply.once`."""
+        self.reply = replace(self.reply, once=f"{value}:refused" if value else "")
+        return self
 
     def offering(self, *rows: Choice | Sequence[Choice]) -> UserError:
         self.reply = self.reply.offering(*rows)

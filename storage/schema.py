@@ -8,7 +8,9 @@ A new revision, after the models were changed (then name it at the end of REVISI
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +20,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.db import Database, sqlite_backup
+from storage.db import Database
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -116,8 +118,15 @@ async def _copy_first(db: Database, found: str | None) -> Path | None:
     path = Path(db.url.database)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     copy = path.with_name(f"{path.name}.before-{HEAD}-{stamp}")
-    await asyncio.to_thread(sqlite_backup, str(path), str(copy))
+    await asyncio.to_thread(copy_sqlite, path, copy)
     return copy
+
+
+def copy_sqlite(source: Path, target: Path) -> None:
+    """A consistent copy of a database that may be in use, for its owner only. Blocking."""
+    with closing(sqlite3.connect(source)) as live, closing(sqlite3.connect(target)) as copy:
+        target.chmod(0o600)
+        live.backup(copy)
 
 
 async def _run(db: Database, step: Any, to: str) -> None:

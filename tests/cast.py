@@ -103,6 +103,7 @@ class WebCitizen:
             given = await response.json()
         challenge = altcha.Challenge.from_dict(given)
         solution = await asyncio.to_thread(altcha.solve_challenge, challenge)
+        assert solution is not None
         payload = {"challenge": given, "solution": solution.to_dict()}
         proof = base64.b64encode(json.dumps(payload).encode()).decode()
         async with self.http.post("/chat/session", json={"altcha": proof}) as response:

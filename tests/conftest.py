@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.databases import Postgres, new_database
+from tests.databases import Postgres, migrate, new_sqlite
 from tests.world import World
 
 
@@ -28,14 +29,45 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file that holds the schema and nothing else."""
+    path = tmp_path_factory.mktemp("template") / "neuguong.db"
+    asyncio.run(migrate(f"sqlite+aiosqlite:///{path}"))
+    return path
+
+
+@pytest.fixture
+def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
+    return new_sqlite(sqlite_template, tmp_path)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind: the same test runs on both."""
-    return new_database(request, tmp_path)
+def database_url(request: pytest.FixtureRequest) -> str:
+    """A migrated database without data, of each kind: the same test runs on both."""
+    if request.param == "sqlite":
+        url: str = request.getfixturevalue("sqlite_url")
+        return url
+    postgres: Postgres = request.getfixturevalue("postgres")
+    return postgres.new_migrated()
 
 
 @pytest.fixture
 async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
     """The whole service over one database, with an office and an open consultation."""
     async with World(database_url, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def sqlite_world(sqlite_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    """As `world`, on SQLite alone: for what does not depend on the database."""
+    async with World(sqlite_url, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def webhook_world(sqlite_url: str, tmp_path: Path) -> AsyncIterator[World]:
+    """As `sqlite_world`, with Telegram's updates brought by webhook."""
+    async with World(sqlite_url, tmp_path, mode="webhook") as made:
         yield made

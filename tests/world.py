@@ -15,10 +15,15 @@ from sqlalchemy import func, select
 
 from bot import accounts, app
 from bot.config import Settings
-from storage.models.consultations import Award, Candidate, CandidateKind, Consultation
-from storage.models.consultations import ConsultationState
+from storage.models.consultations import (
+    Award,
+    Candidate,
+    CandidateKind,
+    Consultation,
+    ConsultationState,
+)
 from storage.models.office import Office
-from storage.models.traffic import InboxEvent
+from storage.models.traffic import InboxEvent, OutboxMessage, OutboxState
 from tests.cast import Citizen, TelegramCitizen, WebCitizen
 from tests.telegram.server import TelegramServer
 
@@ -33,9 +38,11 @@ class World:
         self._opened = AsyncExitStack()
         self.shift = timedelta(0)
         """Added to the real time: `world.shift = timedelta(days=3)` is three days later."""
+        self.stopped_at: datetime | None = None
+        """Set, the clock stands still at this instant."""
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + self.shift
+        return self.stopped_at or datetime.now(UTC) + self.shift
 
     async def __aenter__(self) -> Self:
         self.telegram = TelegramServer(TOKEN, speed=50)
@@ -70,6 +77,7 @@ class World:
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.settings.port).start()
         await self.dialogue.outbox.reclaim()
+        assert self.dialogue.telegram is not None
         for work, name in (
             (self.dialogue.conversation.run(), "conversation"),
             (self.dialogue.outbox.run(), "outbox"),
@@ -96,7 +104,10 @@ class World:
                     waiting = await session.scalar(
                         select(func.count()).where(InboxEvent.done_at.is_(None))
                     )
-                if not waiting:
+                    sending = await session.scalar(
+                        select(func.count()).where(OutboxMessage.state == OutboxState.SENDING)
+                    )
+                if not waiting and not sending:
                     await self.dialogue.outbox.settled()
                     return
                 await asyncio.sleep(0.02)

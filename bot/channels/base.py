@@ -160,7 +160,9 @@ def compose(
     pieces = [text] if caps.length(text) <= limit else split(text, caps.max_text, caps.length)
     messages = [Message(piece, language=locale) for piece in pieces]
     if picture:
-        carrier = Message("", language=locale, picture=picture, picture_file=picture_file, picture_alt=alt)
+        carrier = Message(
+            "", picture=picture, picture_file=picture_file, picture_alt=alt, language=locale
+        )
         if caps.length(text) <= limit:
             messages = [replace(carrier, text=text)]
         else:

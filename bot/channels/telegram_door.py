@@ -23,6 +23,10 @@ _SENDERS = (
     "chat_member",
 )
 ALLOWED_UPDATES = ("message", "edited_message", "callback_query", "my_chat_member")
+_NOT_AN_UPDATE = (
+    AttributeError, KeyError, OverflowError, RecursionError, TypeError, ValueError,
+)  # fmt: skip
+_MOST = 1 << 63
 _FILES = ("photo", "document", "voice", "audio", "video", "video_note")
 
 
@@ -48,11 +52,14 @@ class TelegramDoor:
         """Raises NotAnUpdate."""
         try:
             event = json.loads(body)
-            event_id = str(int(event["update_id"]))
-        except (ValueError, KeyError, TypeError, RecursionError):
+            event_id = int(event["update_id"])
+            lane = self._vault.fingerprint("lane", f"{NAME}:{self.account}:{chat_of(event)}")
+            ready = not has_files(event)
+        except _NOT_AN_UPDATE:
             raise NotAnUpdate from None
-        lane = self._vault.fingerprint("lane", f"{NAME}:{self.account}:{chat_of(event)}")
-        return Arrival(NAME, self.account, event_id, lane, body, ready=not has_files(event))
+        if not 0 <= event_id < _MOST:
+            raise NotAnUpdate
+        return Arrival(NAME, self.account, str(event_id), lane, body, ready=ready)
 
 
 def subject(event: dict[str, Any]) -> dict[str, Any]:
@@ -72,5 +79,8 @@ def chat_of(event: dict[str, Any]) -> str:
 
 
 def has_files(event: dict[str, Any]) -> bool:
+    """Whether files must be fetched before the turn; those of a group are not for us."""
     message = event.get("message")
-    return isinstance(message, dict) and any(message.get(kind) for kind in _FILES)
+    if not isinstance(message, dict) or message["chat"].get("type") != "private":
+        return False
+    return any(message.get(kind) for kind in _FILES)

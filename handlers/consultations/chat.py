@@ -10,6 +10,7 @@ citizen: [send]                    bot: the receipt, in letters and as a picture
 from __future__ import annotations
 
 from aiogram import F, Router
+from aiogram.dispatcher.event.bases import SkipHandler
 from aiogram.filters import Command, CommandObject, CommandStart, StateFilter
 from aiogram.types import CallbackQuery, Message
 
@@ -17,9 +18,10 @@ from bot.contacts import Contact
 from bot.limits import Limit, count, refuse_beyond, source_of
 from bot.replies import Reply, UserError, choice, reply
 from bot.text import tidy
-from handlers.consultations import service
+from handlers.consultations import service, uploads
 from handlers.consultations.concerns import looks_like_denunciation
 from handlers.consultations.identity import checked_address, checked_name, checked_telephone
+from handlers.consultations.search import find_candidates
 from handlers.consultations.steps import (
     Draft,
     Giving,
@@ -30,6 +32,7 @@ from handlers.consultations.steps import (
     enter,
     give_turn,
     keep,
+    short,
     show_candidate,
     show_consultation,
     show_list,
@@ -40,6 +43,7 @@ from handlers.consultations.steps import (
 from storage.models.consultations import IdentityLevel, Opinion, Stance
 from storage.models.people import Person
 
+_LIST = choice("start-consultations-button", "list")
 OPINIONS = Limit("opinions", 30, minutes=60)
 """Opinions from one contact: a whole list of candidates, not a flood."""
 
@@ -70,10 +74,12 @@ def router() -> Router:
     plain = ~F.text.startswith("/")
     chat.message.register(take_name, Giving.name, F.text, plain)
     chat.message.register(take_telephone, Giving.telephone, F.text, plain)
+    chat.message.register(take_card, Giving.telephone, F.contact)
     chat.message.register(take_address, Giving.address, F.text, plain)
     chat.message.register(take_words, giving, F.text, plain)
     chat.message.register(take_files, giving, ~F.text)
     chat.edited_message.register(explain_edit, giving)
+    chat.message.register(search, StateFilter(None), F.text, plain)
     return chat
 
 
@@ -83,11 +89,14 @@ async def open_link(_: Message, command: CommandObject, turn: Turn) -> Reply:
     turn.contact.blocked = False
     try:
         return await show_consultation(turn, key)
-    except UserError:
-        code, _, number = key.rpartition("-")
-        if not (code and number.isdecimal()):
-            raise
-    asked = await service.consultation(turn.session, code)
+    except UserError as error:
+        code, dash, number = key.rpartition("-")
+        if not (dash and _is_page(number)):
+            raise error.offering(_LIST) from None
+    try:
+        asked = await service.consultation(turn.session, code)
+    except UserError as error:
+        raise error.offering(_LIST) from None
     for one in asked.candidates:
         if one.number == int(number):
             return await show_candidate(turn, one.id)
@@ -99,7 +108,8 @@ async def offer_consultations(_: Message | CallbackQuery, turn: Turn) -> Reply:
 
 
 async def offer_candidates(query: CallbackQuery, turn: Turn) -> Reply:
-    return await show_consultation(turn, _payload(query))
+    key, _, page = _payload(query).partition(":")
+    return await show_consultation(turn, key, int(page) if _is_page(page) else 0)
 
 
 async def offer_stances(query: CallbackQuery, turn: Turn) -> Reply:
@@ -149,6 +159,21 @@ async def cancel(_: Message | CallbackQuery, turn: Turn) -> Reply:
     )
 
 
+async def search(message: Message, turn: Turn) -> Reply:
+    """Words out of a dialogue may be a name; what finds nobody is left for others to take."""
+    found = await find_candidates(turn.session, message.text or "")
+    if not found:
+        raise SkipHandler
+    answer = reply("consultations-found", n=len(found))
+    for one in found:
+        answer = answer.offering(
+            choice("consultations-found-button", f"k:{one.id}", name=short(one.name, 60))
+        )
+    return answer.offering(
+        (choice("common-home-button", "home"), choice("common-human-button", "human"))
+    )
+
+
 # Words and files
 
 
@@ -161,7 +186,9 @@ async def take_words(message: Message, turn: Turn) -> Reply:
     draft.text = service.checked_text(f"{draft.text}\n{words}" if draft.text else words)
     if await turn.state.get_state() == Giving.words.state:
         return await after_words(turn, draft, suspicious=looks_like_denunciation(draft.text))
-    draft.warned = draft.warned and not looks_like_denunciation(words)
+    if looks_like_denunciation(words):
+        draft.warned = False
+        return await after_words(turn, draft, suspicious=True)
     await keep(turn, draft)
     return reply("opinion-words-added").followed_by(await show_step(turn))
 
@@ -171,21 +198,21 @@ async def take_files(message: Message, turn: Turn) -> Reply:
     draft = await draft_of(turn)
     if draft is None:
         return await show_list(turn)
-    refused = [file for file in turn.files if "refused" in file]
-    taken = [file["id"] for file in turn.files if "id" in file]
     if not turn.files and not message.caption:
         return reply("opinion-cannot-take").followed_by(await show_step(turn))
+    album = f"album:{message.media_group_id}" if message.media_group_id else ""
+    taken = [file["id"] for file in turn.files if "id" in file]
     if len(draft.file_ids) + len(taken) > service.MOST_FILES:
-        raise UserError("opinion-too-many-files", most=service.MOST_FILES)
+        raise UserError("opinion-too-many-files", most=service.MOST_FILES).once(album)
     draft.file_ids += taken
     if message.caption:
         words = tidy(message.caption)
         draft.text = service.checked_text(f"{draft.text}\n{words}" if draft.text else words)
     await keep(turn, draft)
-    if refused:
-        told = reply(refused[0]["refused"], **refused[0]["args"])
-        return told.followed_by(await show_step(turn))
-    album = f"album:{message.media_group_id}" if message.media_group_id else ""
+    for file in turn.files:
+        if "refused" in file:
+            told = reply(file["refused"], **file["args"])
+            return told.followed_by(await show_step(turn))
     if await turn.state.get_state() != Giving.words.state:
         return Reply("opinion-file-added", {"n": len(taken)}, once=album).followed_by(
             *(() if album else (await show_step(turn),))
@@ -259,6 +286,17 @@ async def take_telephone(message: Message, turn: Turn) -> Reply:
     return await enter(turn, Giving.address if signed else Giving.reading_back)
 
 
+async def take_card(message: Message, turn: Turn) -> Reply:
+    """A contact card sent in place of the number; somebody else's is not taken."""
+    card, sender = message.contact, message.from_user
+    if card is None or sender is None or card.user_id != sender.id:
+        return await show_step(turn)
+    number = checked_telephone("+" + card.phone_number.lstrip("+"))
+    draft = await _tell_identity(turn, telephone=number)
+    signed = draft.identity is IdentityLevel.SIGNED
+    return await enter(turn, Giving.address if signed else Giving.reading_back)
+
+
 async def skip_telephone(_: CallbackQuery, turn: Turn) -> Reply:
     draft = await draft_of(turn)
     if draft and draft.identity is IdentityLevel.SIGNED:
@@ -301,6 +339,7 @@ async def change(query: CallbackQuery, turn: Turn) -> Reply:
     if what == "stance":
         return await show_candidate(turn, draft.candidate_id)
     if what == "words":
+        await uploads.discard(turn.session, draft.file_ids)
         draft.text, draft.file_ids, draft.warned = "", [], False
         await keep(turn, draft)
         return await enter(turn, Giving.words)
@@ -348,6 +387,10 @@ async def _forget_draft(turn: Turn, code: str) -> None:
 
 def _author(contact: Contact) -> service.Author:
     return service.Author(contact.channel, contact.locale, contact.id)
+
+
+def _is_page(typed: str) -> bool:
+    return typed.isdecimal() and len(typed) <= 4
 
 
 def _payload(query: CallbackQuery) -> str:

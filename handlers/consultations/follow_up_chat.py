@@ -17,10 +17,9 @@ from bot.limits import count, source_of
 from bot.receipts import looks_like_code
 from bot.replies import Reply, UserError, Word, choice, reply
 from bot.text import tidy
-from handlers.consultations import service
+from handlers.consultations import service, uploads
 from handlers.consultations.steps import Draft, Giving, Turn, enter, give_turn, keep, with_code
 from storage.models.consultations import Openness, Opinion, OpinionState
-from storage.models.traffic import StoredFile
 
 
 class Following(StatesGroup):
@@ -87,7 +86,7 @@ async def _open(turn: Turn, typed: str) -> Reply:
     if found.first_return:
         found.receipt.returned_at = turn.now
         again = with_code(turn, reply("receipt-again", code=found.code), found.code)
-        return again.followed_by(answer, *answer.then)
+        return again.followed_by(answer)
     return answer
 
 
@@ -205,10 +204,7 @@ async def ask_erase(_: CallbackQuery, turn: Turn) -> Reply:
 
 async def erase(_: CallbackQuery, turn: Turn) -> Reply:
     opinion = await _case(turn)
-    for file_id in await service.erase(turn.session, opinion, turn.now):
-        file = await turn.session.get(StoredFile, file_id)
-        if file is not None:
-            await turn.session.delete(file)
+    await uploads.discard(turn.session, await service.erase(turn.session, opinion, turn.now))
     data = await turn.state.get_data()
     await turn.state.set_data(
         {key: value for key, value in data.items() if key not in ("case", "again")}

@@ -196,19 +196,25 @@ async def give_opinion(
 ) -> Filed:
     """Files an opinion and makes its receipt.
 
-    It replaces `earlier` (opened with its receipt), else what this contact said before of the
-    candidate. Raises UserError when the window does not admit it or words are missing.
+    It replaces `earlier` (opened with its receipt, and not withdrawn since), else what this
+    contact said before of the candidate. Raises UserError when the window does not admit it or
+    words are missing.
     """
     about = await candidate(session, draft.candidate_id)
     in_window = await admit(session, about.consultation, now)
     text = checked_text(draft.text)
     if draft.stance in NEEDS_WORDS and not text and not draft.file_ids:
         raise UserError("opinion-needs-words")
+    if earlier is not None and earlier.state in _ENDED:
+        earlier = None
     if earlier is None and author.contact_id is not None:
         earlier = await live_opinion(session, about.id, author.contact_id)
     if earlier is not None:
+        if earlier.in_window and not in_window:
+            raise await refusal(session, about.consultation, Openness.CLOSED)
         replace_words(session, earlier, draft.stance, text, now)
-        earlier.identity, earlier.person_id = draft.identity, draft.person_id
+        await _name_anew(session, earlier, draft, now)
+        earlier.in_window = in_window
         opinion = earlier
     else:
         opinion = _new_opinion(about, draft, text, author, in_window, now)
@@ -220,6 +226,13 @@ async def give_opinion(
     note(session, now, "citizen", "replace" if earlier else "file", "opinion", opinion.id)
     await session.flush()
     return Filed(code, opinion)
+
+
+async def _name_anew(session: AsyncSession, opinion: Opinion, draft: Draft, now: datetime) -> None:
+    """A name given with the earlier words is forgotten: nothing would lead to it any more."""
+    if opinion.person_id and opinion.person_id != draft.person_id:
+        forget(await session.get_one(Person, opinion.person_id), now)
+    opinion.identity, opinion.person_id = draft.identity, draft.person_id
 
 
 def _new_opinion(
@@ -428,8 +441,11 @@ async def erase(session: AsyncSession, opinion: Opinion, now: datetime) -> list[
     return file_ids
 
 
+_ENDED = (OpinionState.WITHDRAWN, OpinionState.ERASED)
+
+
 def _refuse_ended(opinion: Opinion) -> None:
-    if opinion.state in (OpinionState.WITHDRAWN, OpinionState.ERASED):
+    if opinion.state in _ENDED:
         raise UserError("opinion-already-withdrawn")
 
 

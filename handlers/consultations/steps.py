@@ -1,4 +1,4 @@
-"""The steps of an opinion: what is asked at each, and which comes before. One place renders them."""
+"""The steps of an opinion: what is asked at each, and which comes before."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bot.config import Settings
 from bot.contacts import Contact
 from bot.replies import Choice, Picture, Reply, Until, Word, choice, link, reply
 from bot.vault import Vault
-from handlers.consultations import service
+from handlers.consultations import service, uploads
 from storage.models.consultations import (
     Candidate,
     Consultation,
@@ -31,6 +31,9 @@ NAVIGATION = (
     choice("common-cancel-button", "cancel"),
     choice("common-human-button", "human"),
 )
+
+
+PAGE = 30
 
 
 class Giving(StatesGroup):
@@ -94,6 +97,7 @@ async def draft_of(turn: Turn) -> Draft | None:
     return Draft(
         **{
             **held,
+            "file_ids": list(held["file_ids"]),
             "stance": Stance(held["stance"]),
             "identity": IdentityLevel(held["identity"]),
         }
@@ -105,8 +109,10 @@ async def keep(turn: Turn, draft: Draft) -> None:
 
 
 async def drop(turn: Turn) -> None:
-    """Forgets the draft and, with it, a name already told."""
+    """Forgets the draft and, with it, a name already told and the files."""
     draft = await draft_of(turn)
+    if draft:
+        await uploads.discard(turn.session, draft.file_ids)
     if draft and draft.person_id:
         service.forget(await turn.session.get_one(Person, draft.person_id), turn.now)
     data = await turn.state.get_data()
@@ -127,11 +133,12 @@ async def show_list(turn: Turn) -> Reply:
     answer = reply("consultations-list" if running else "consultations-list-ended", n=len(running))
     for one in (*running, *ended):
         key = "consultations-one-button" if one in running else "consultations-one-ended-button"
-        answer = answer.offering(choice(key, f"c:{one.id}", title=_short(one.title, 80)))
+        answer = answer.offering(choice(key, f"c:{one.id}", title=short(one.title, 80)))
     return answer.offering((choice("common-home-button", "home"), NAVIGATION[2]))
 
 
-async def show_consultation(turn: Turn, key: str) -> Reply:
+async def show_consultation(turn: Turn, key: str, page: int = 0) -> Reply:
+    """With its candidates, PAGE at a time: Telegram takes a hundred buttons and no more."""
     asked = await service.consultation(turn.session, key)
     office = await service.office_of(turn.session, asked)
     openness = asked.openness(turn.now)
@@ -143,16 +150,24 @@ async def show_consultation(turn: Turn, key: str) -> Reply:
         office=office.name,
         n=len(asked.candidates),
     )
-    for one in asked.candidates:
+    first = max(0, min(page, (len(asked.candidates) - 1) // PAGE)) * PAGE
+    for one in asked.candidates[first : first + PAGE]:
         answer = answer.offering(
             choice(
                 "consultations-candidate-button",
                 f"k:{one.id}",
                 number=one.number,
-                name=_short(one.name, 60),
+                name=short(one.name, 60),
             )
         )
-    if asked.notice_url:
+    turns = [
+        choice(f"consultations-{name}-button", f"c:{asked.id}:{number}")
+        for name, number in (("earlier", first // PAGE - 1), ("more", first // PAGE + 1))
+        if 0 <= number * PAGE < len(asked.candidates)
+    ]
+    if turns:
+        answer = answer.offering(turns)
+    if _opens(asked.notice_url):
         answer = answer.offering(link("consultations-notice-button", asked.notice_url))
     page = f"{turn.links}/c/{asked.code}"
     return answer.offering(
@@ -180,8 +195,13 @@ async def show_candidate(turn: Turn, candidate_id: str) -> Reply:
             card, picture=Picture("file", about.portrait_id, "consultations-portrait-alt")
         )
     papers = [
-        Choice(d.title, url=d.url or f"{turn.links}/files/{d.file_id}", literal=True)
+        Choice(
+            d.title,
+            url=d.url if _opens(d.url) else f"{turn.links}/files/{d.file_id}",
+            literal=True,
+        )
         for d in about.documents[:6]
+        if d.file_id or _opens(d.url)
     ]
     back = (choice("common-back-button", f"c:{asked.id}"), NAVIGATION[2])
     if openness is not Openness.OPEN and not (openness is Openness.CLOSED and asked.keeps_late):
@@ -341,5 +361,10 @@ def with_code(turn: Turn, answer: Reply, code: str) -> Reply:
     return replace(answer, picture=picture)
 
 
-def _short(text: str, most: int) -> str:
+def _opens(url: str) -> bool:
+    """Telegram refuses a whole message for one button whose link is none."""
+    return url.startswith(("https://", "http://")) and not any(c.isspace() for c in url)
+
+
+def short(text: str, most: int) -> str:
     return text if len(text) <= most else text[: most - 1].rstrip() + "…"

@@ -26,8 +26,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.clock import load_calendar, next_office_opening, office_hours_open
 from bot.config import Settings
 from bot.contacts import Contact
-from bot.vault import Vault
 from bot.replies import Choice, Picture, Reply, choice, link, reply
+from bot.vault import Vault
 from storage.models.office import Office
 
 Event = Message | CallbackQuery

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from aiogram import F, Router
+from aiogram.filters import CommandStart
 from aiogram.types import CallbackQuery, Message
+from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.replies import Reply, choice, reply
+from handlers.start.chat import greet
+from storage.models.traffic import StoredFile
 
 
 def router() -> Router:
     fallback = Router(name="fallback")
     fallback.callback_query.register(old_button)
+    fallback.message.register(greet, CommandStart())
     fallback.message.register(too_many_files, F.media_group_id)
     fallback.message.register(not_understood)
     fallback.edited_message.register(edit_ignored)
@@ -21,17 +30,30 @@ async def old_button(_: CallbackQuery) -> Reply:
     return _way_on(reply("start-old-button"))
 
 
-async def too_many_files(message: Message) -> Reply:
+async def too_many_files(
+    message: Message, session: AsyncSession, files: Sequence[dict[str, Any]]
+) -> Reply:
+    await _forget(session, files)
     return _way_on(Reply("start-file-out-of-place", once=f"album:{message.media_group_id}"))
 
 
-async def not_understood(message: Message, files: list[dict[str, object]]) -> Reply:
+async def not_understood(
+    _: Message, session: AsyncSession, files: Sequence[dict[str, Any]]
+) -> Reply:
+    await _forget(session, files)
     key = "start-file-out-of-place" if files else "start-not-understood"
     return _way_on(reply(key))
 
 
 async def edit_ignored(_: Message) -> Reply:
     return _way_on(reply("start-edit-ignored"))
+
+
+async def _forget(session: AsyncSession, files: Sequence[dict[str, Any]]) -> None:
+    """What was not taken is not kept either; its bytes are swept from the disk later."""
+    ids = [file["id"] for file in files if "id" in file]
+    if ids:
+        await session.execute(delete(StoredFile).where(StoredFile.id.in_(ids)))
 
 
 def _way_on(answer: Reply) -> Reply:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware UTC instant. A naive value is refused: SQLite would keep it, asyncpg would shift it."""
+    """An aware UTC instant. Naive ones are refused: SQLite would keep them, asyncpg shift them."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -41,7 +41,7 @@ class Base(DeclarativeBase):
 
 
 def table(model: type[Base]) -> Table:
-    """The model's table, for statements on the path of every turn, where the ORM costs too much."""
+    """The model's table, for statements on the path of every turn: there the ORM costs much."""
     found = model.__table__
     if not isinstance(found, Table):
         raise TypeError(f"{model.__name__} has no table of its own")
@@ -52,7 +52,7 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 def new_id() -> str:
-    """100 random bits as 20 characters: may stand in a link or a button, tells nothing of order."""
+    """100 random bits as 20 characters: may stand in a link or a button, tells no order."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(20))
 
 

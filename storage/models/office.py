@@ -12,7 +12,7 @@ from storage.models.base import Base, Instant, random_id
 
 
 class Office(Base):
-    """The body that receives opinions: the standing body of an emulation-and-commendation council."""
+    """The body that receives opinions: the standing body of an emulation council."""
 
     __tablename__ = "offices"
 

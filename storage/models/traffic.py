@@ -170,4 +170,6 @@ class Installation(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     secret_check: Mapped[bytes] = mapped_column(LargeBinary(32))
+    telegram_name: Mapped[str] = mapped_column(String(40), default="")
+    """The bot's user name as Telegram tells it, for links that open the chat there."""
     made_at: Mapped[datetime] = mapped_column(Instant)

@@ -1,0 +1,382 @@
+"""The verbs of the command line that need no channel, and so do not pay for importing one.
+
+What officers read here is in locales/, in the office's language; `--help` is for operators.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from contextlib import suppress
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot import backup as backups
+from bot import console, i18n
+from bot.clock import OutsideCoverage, end_of_day, load_calendar
+from bot.config import Settings
+from bot.installation import recognise
+from bot.media import FileStore
+from bot.replies import Until, UserError
+from storage import schema
+from storage.db import Database
+from storage.models.office import Office, Role
+from storage.seed import load_catalogue
+
+if TYPE_CHECKING:
+    from handlers.consultations.intake import Action, Plan
+
+ABOUT = "The public's voice in emulation and commendation: chat, pages and the office's papers."
+ACTOR = "command"
+
+
+# The command line
+
+
+def add_verbs(subparsers: Any) -> None:
+    """Adds every verb but `run` to what argparse's add_subparsers gave."""
+    _add_upkeep(subparsers)
+    _add_consultations(subparsers)
+    _add_papers(subparsers)
+
+
+def _add_upkeep(verbs: Any) -> None:
+    verb = _verb(verbs, "migrate", migrate, "bring the database's schema up to date")
+    verb.add_argument(
+        "--check", action="store_true", help="only compare the revisions with the models"
+    )
+    _verb(verbs, "demo", demo, "load an invented office into an empty database")
+    _verb(verbs, "check", check, "what is well, what is not, and how to mend it")
+    verb = _verb(verbs, "invite", invite, "let a colleague in; prints a single-use link")
+    verb.add_argument("role", choices=[str(role) for role in Role])
+    verb.add_argument("name", help="who it is for")
+    verb.add_argument("--office", default="", help="code of the office, when there are several")
+    verb = _verb(verbs, "backup", backup, "write everything but the key into one archive")
+    verb.add_argument("file", type=Path)
+    verb = _verb(verbs, "restore", restore, "put an archive back (stop the service first)")
+    verb.add_argument("file", type=Path)
+    verb.add_argument("--overwrite", action="store_true", help="replace a database with data")
+
+
+def _add_consultations(verbs: Any) -> None:
+    kinds = verbs.add_parser("import", help="read an office's spreadsheet").add_subparsers(
+        dest="kind", required=True, metavar="KIND"
+    )
+    verb = _verb(kinds, "consultation", import_consultation, "a notice and its candidates, .xlsx")
+    verb.add_argument("file", type=Path, nargs="?", help="the spreadsheet")
+    verb.add_argument("--commit", action="store_true", help="write; otherwise only say what would")
+    verb.add_argument("--template", type=Path, metavar="OUT", help="write an empty form instead")
+    verb = _verb(verbs, "publish", publish, "open a consultation to the public")
+    verb.add_argument("code")
+    verb = _verb(verbs, "close", close, "close a consultation")
+    verb.add_argument("code")
+    verb.add_argument("--reason", default="", help="needed before its announced end")
+    verb = _verb(verbs, "move", move, "move the end of a consultation")
+    verb.add_argument("code")
+    verb.add_argument("--to", required=True, type=_day, metavar="DATE", help="the new last day")
+    verb.add_argument("--reason", required=True, help="shown to the public with the old date")
+
+
+def _add_papers(verbs: Any) -> None:
+    kinds = verbs.add_parser("export", help="write data into a file").add_subparsers(
+        dest="kind", required=True, metavar="KIND"
+    )
+    verb = _verb(kinds, "opinions", export_opinions, "one row per opinion")
+    verb.add_argument("code", nargs="?", help="of one consultation; all when left out")
+    verb.add_argument("--format", choices=("xlsx", "csv", "json"), default="xlsx")
+    verb.add_argument("--out", type=Path, required=True)
+    verb.add_argument("--names", action="store_true", help="with the names that were given")
+    verb = _verb(verbs, "report", report, "the report to the council, .docx")
+    verb.add_argument("code")
+    verb.add_argument("--out", type=Path, required=True)
+
+
+def _verb(verbs: Any, name: str, work: Any, words: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=words, description=words)
+    parser.set_defaults(work=work)
+    return parser
+
+
+def _day(text: str) -> date:
+    for form in ("%Y-%m-%d", "%d/%m/%Y"):
+        with suppress(ValueError):
+            return datetime.strptime(text, form).date()  # noqa: DTZ007  # a day has no zone
+    raise argparse.ArgumentTypeError(f"{text} is no date: write 2026-12-10 or 10/12/2026")
+
+
+def run(settings: Settings, args: argparse.Namespace) -> int:
+    """Does what was asked. 0 when it went well, 1 when it did not and was said so."""
+    try:
+        code: int = asyncio.run(args.work(settings, args))
+    except UserError as refusal:
+        console.complain(i18n.words(refusal.reply, settings.default_locale))
+    except (backups.BackupError, OutsideCoverage) as refusal:
+        console.complain(str(refusal))
+    except (SQLAlchemyError, OSError) as error:
+        cause = getattr(error, "orig", None) or error
+        console.complain(console.sayer(settings)("command-failed", error=str(cause)))
+    else:
+        return code
+    return 1
+
+
+# Upkeep
+
+
+async def migrate(settings: Settings, args: argparse.Namespace) -> int:
+    say = console.sayer(settings)
+    if args.check:
+        differences = await schema.differences()
+        for difference in differences:
+            console.complain(difference)
+        console.show(say("command-migrate-differs" if differences else "command-migrate-in-step"))
+        return 1 if differences else 0
+    console.make_home(settings)
+    db = Database(settings.database)
+    try:
+        copy = await schema.migrate(db)
+        async with db.transaction() as session:
+            await load_catalogue(session)
+            await recognise(session, console.vault(settings), console.now())
+    finally:
+        await db.close()
+    if copy:
+        console.show(say("command-migrate-copy", copy=str(copy)))
+    console.show(say("command-migrate-done", schema=schema.HEAD))
+    return 0
+
+
+async def demo(settings: Settings, args: argparse.Namespace) -> int:
+    async with console.database(settings) as db, db.transaction() as session:
+        await _load_demo(session, settings)
+    console.show(console.sayer(settings)("command-demo-done", page=f"{settings.links}/"))
+    return 0
+
+
+async def load_demo_if_empty(settings: Settings) -> None:
+    """For `run --demo`: leaves a database with an office in it as it is."""
+    async with console.database(settings) as db, db.transaction() as session:
+        if not await session.scalar(select(Office.id).limit(1)):
+            await _load_demo(session, settings)
+
+
+async def _load_demo(session: AsyncSession, settings: Settings) -> None:
+    from handlers.consultations import demo as invented
+
+    store = FileStore(settings.home / "files")
+    await invented.load(session, console.vault(settings), store, console.now())
+
+
+async def check(settings: Settings, args: argparse.Namespace) -> int:
+    from bot import checkup
+
+    say, sound = console.sayer(settings), True
+    async for finding in checkup.findings(settings):
+        key = "command-check-ok" if finding.ok else "command-check-wrong"
+        console.show(say(key, words=say(finding.key, **finding.args)))
+        sound = sound and finding.ok
+    return 0 if sound else 1
+
+
+async def invite(settings: Settings, args: argparse.Namespace) -> int:
+    from handlers.officers import service
+
+    say, role = console.sayer(settings), Role(args.role)
+    async with console.database(settings) as db, db.transaction() as session:
+        office = await _office(session, args.office)
+        vault = console.vault(settings)
+        code = service.invite(session, vault, office.id, role, args.name, console.now())
+    console.show(say("command-invite-made", name=args.name.strip(), office=office.name))
+    console.show(f"  {settings.links}/chat?start=i-{code}")
+    console.show(say("command-invite-telegram", command=f"/start i-{code}"))
+    return 0
+
+
+async def _office(session: AsyncSession, code: str) -> Office:
+    offices = (await session.scalars(select(Office).order_by(Office.code))).all()
+    chosen = [office for office in offices if not code or office.code == code]
+    if len(chosen) == 1:
+        return chosen[0]
+    if not offices:
+        raise UserError("command-no-office")
+    raise UserError("command-which-office", codes=", ".join(office.code for office in offices))
+
+
+async def backup(settings: Settings, args: argparse.Namespace) -> int:
+    say = console.sayer(settings)
+    progress = console.Progress(say)
+    async with console.database(settings) as db:
+        size = await backups.backup(db, settings.home, args.file, console.now(), progress.of)
+    progress.end()
+    console.show(say("command-backup-done", file=str(args.file), megabytes=f"{size / 1e6:.1f}"))
+    if settings.secret_key.get_secret_value():
+        console.show(say("command-backup-key-setting"))
+    else:
+        console.show(say("command-backup-key-file", file=str(settings.home / "secret.key")))
+    return 0
+
+
+async def restore(settings: Settings, args: argparse.Namespace) -> int:
+    say, now = console.sayer(settings), console.now()
+    progress = console.Progress(say)
+    console.make_home(settings)
+    db = Database(settings.database)
+    try:
+        done = await backups.restore(
+            db, settings.home, args.file, now, overwrite=args.overwrite, progress=progress.of
+        )
+        progress.end()
+        console.show(say("command-restore-done", made=done.made_at, files=done.files))
+        if done.replaced:
+            console.show(say("command-restore-kept", file=str(done.replaced)))
+        if done.set_aside:
+            console.show(say("command-restore-set-aside", n=done.set_aside))
+        async with db.transaction() as session:
+            await recognise(session, console.vault(settings), now)
+    finally:
+        await db.close()
+    return 0
+
+
+# Consultations
+
+
+async def import_consultation(settings: Settings, args: argparse.Namespace) -> int:
+    from handlers.consultations import intake, spreadsheet
+
+    say = console.sayer(settings)
+    async with console.database(settings) as db:
+        async with db.reading() as session:
+            awards = await intake.award_names(session)
+        if args.template:
+            await asyncio.to_thread(spreadsheet.write_template, args.template, say, awards)
+            console.show(say("command-template-done", file=str(args.template)))
+            return 0
+        if args.file is None:
+            raise UserError("command-import-no-file")
+        draft = await asyncio.to_thread(spreadsheet.read, args.file, awards)
+        plan = await _import(db, draft, say, commit=args.commit)
+    for line in intake.describe(plan, say):
+        console.show(line)
+    return _conclude(plan, say, committed=args.commit)
+
+
+class _Undo(Exception):
+    """Leaves a transaction without a trace: a dry run, or a plan with errors."""
+
+
+async def _import(db: Database, draft: Any, say: console.Say, *, commit: bool) -> Plan:
+    from handlers.consultations import intake
+
+    with suppress(_Undo):
+        async with db.transaction() as session:
+            calendar = await load_calendar(session)
+            title = say("intake-document")
+            plan = await intake.import_consultations(
+                session, draft, calendar, console.now(), actor=ACTOR, document_title=title
+            )
+            if plan.has_errors or not commit:
+                raise _Undo
+    return plan
+
+
+def _conclude(plan: Plan, say: console.Say, *, committed: bool) -> int:
+    actions: tuple[Action, ...] = ("create", "update", "remove", "unchanged")
+    counts = {action: plan.count(action) for action in actions}
+    console.show(say("command-import-counts", **counts))
+    if plan.has_errors:
+        console.complain(say("command-import-refused"))
+        return 1
+    if plan.changes_nothing:
+        console.show(say("command-import-nothing"))
+    else:
+        console.show(say("command-import-done" if committed else "command-import-dry-run"))
+    return 0
+
+
+async def publish(settings: Settings, args: argparse.Namespace) -> int:
+    from handlers.consultations import lifecycle
+
+    say = console.sayer(settings)
+    async with console.database(settings) as db, db.transaction() as session:
+        asked = await lifecycle.by_code(session, args.code)
+        await session.refresh(asked, ["candidates"])
+        await lifecycle.publish(session, asked, ACTOR, console.now())
+    assert asked.closes_at is not None
+    closes = Until(asked.closes_at)
+    page = f"{settings.links}/c/{asked.code}"
+    console.show(say("command-publish-done", code=asked.code, closes=closes, page=page))
+    if lifecycle.announced_too_short(asked):
+        console.show(say("intake-announced-too-short", code=asked.code))
+    return 0
+
+
+async def close(settings: Settings, args: argparse.Namespace) -> int:
+    from handlers.consultations import lifecycle
+    from storage.models.consultations import ConsultationState
+
+    now, reason = console.now(), args.reason.strip()
+    async with console.database(settings) as db, db.transaction() as session:
+        asked = await lifecycle.by_code(session, args.code)
+        if asked.closes_at and now < asked.closes_at and not reason:
+            closes = Until(asked.closes_at)
+            raise UserError("command-close-too-early", code=asked.code, closes=closes)
+        lifecycle.become(session, asked, ConsultationState.CLOSED, ACTOR, now, reason)
+    console.show(console.sayer(settings)("command-close-done", code=asked.code))
+    return 0
+
+
+async def move(settings: Settings, args: argparse.Namespace) -> int:
+    from handlers.consultations import lifecycle
+
+    async with console.database(settings) as db, db.transaction() as session:
+        asked = await lifecycle.by_code(session, args.code)
+        old, new = asked.closes_at, end_of_day(args.to)
+        await lifecycle.move_end(session, asked, new, args.reason, ACTOR, console.now())
+    assert old is not None
+    say = console.sayer(settings)
+    console.show(say("command-move-done", code=asked.code, old=Until(old), new=Until(new)))
+    return 0
+
+
+# Papers
+
+
+async def export_opinions(settings: Settings, args: argparse.Namespace) -> int:
+    from handlers.consultations import papers, service
+
+    say, now = console.sayer(settings), console.now()
+    progress = console.Progress(say)
+    async with console.database(settings) as db:
+        async with db.reading() as session:
+            count = await papers.export_opinions(
+                session, console.vault(settings), args.out, args.format, say, now,
+                code=args.code, names=args.names, progress=progress.so_far,
+            )  # fmt: skip
+        async with db.transaction() as session:
+            what = "opinions with names" if args.names else "opinions"
+            service.note(session, now, ACTOR, "export", what, args.code or "*")
+    progress.end()
+    console.show(say("command-export-done", count=count, file=str(args.out)))
+    return 0
+
+
+async def report(settings: Settings, args: argparse.Namespace) -> int:
+    from handlers.consultations import papers, service
+    from handlers.consultations import report as paper
+
+    say, now = console.sayer(settings), console.now()
+    async with console.database(settings) as db:
+        async with db.reading() as session:
+            calendar = await load_calendar(session)
+            told = await papers.council_report(session, args.code, calendar, now)
+        await asyncio.to_thread(paper.write, told, args.out, say)
+        async with db.transaction() as session:
+            service.note(session, now, ACTOR, "report", "consultation", told.code)
+    console.show(say("command-report-done", file=str(args.out)))
+    return 0

@@ -1,0 +1,269 @@
+"""The command line: what operators and officers type, and what they are told."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import docx
+import openpyxl
+import pytest
+
+from bot import verbs
+from bot.clock import VIETNAM
+from bot.config import ConfigError, read_settings
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass
+class Said:
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class Desk:
+    """A console on one data folder; `types` runs a verb in this process."""
+
+    home: Path
+    capture: pytest.CaptureFixture[str]
+
+    def types(self, *words: str, **settings: str) -> Said:
+        parser = argparse.ArgumentParser()
+        verbs.add_verbs(parser.add_subparsers(dest="verb", required=True))
+        given = {"home": str(self.home), **settings}
+        read = read_settings({f"NEUGUONG_{k.upper()}": v for k, v in given.items()}, None)
+        code = verbs.run(read, parser.parse_args(words))
+        said = self.capture.readouterr()
+        return Said(code, said.out, said.err)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
+    return Desk(tmp_path, capsys)
+
+
+@pytest.fixture
+def demo(desk: Desk) -> Desk:
+    assert desk.types("demo").code == 0
+    return desk
+
+
+def _codes(desk: Desk) -> list[str]:
+    """Of the demo's consultations: closed, closing today, open."""
+    with sqlite3.connect(desk.home / "neuguong.db") as db:
+        return [row[0] for row in db.execute("SELECT code FROM consultations ORDER BY closes_at")]
+
+
+# As a newcomer types them
+
+
+def _run(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "NEUGUONG_HOME": str(home)}
+    return subprocess.run(
+        [sys.executable, *words],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=100, check=False,
+    )  # fmt: skip
+
+
+def test_the_verbs_work_as_a_program_and_none_of_them_imports_aiogram(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    tried = [
+        ["migrate"],
+        ["demo"],
+        ["check"],
+        ["invite", "officer", "Chị Sen"],
+        ["import", "consultation", "--template", str(out / "t.xlsx")],
+        ["export", "opinions", "--format", "xlsx", "--out", str(out / "o.xlsx")],
+        ["backup", str(out / "b.zip")],
+    ]
+    program = (
+        "import json, sys\n"
+        "from bot.__main__ import main\n"
+        f"codes = [main(words) for words in json.loads({json.dumps(tried)!r})]\n"
+        "heavy = [name for name in ('aiogram', 'aiohttp', 'apscheduler') if name in sys.modules]\n"
+        "sys.exit(f'{codes} {heavy}')"
+    )
+    done = _run(tmp_path / "home", "-c", program)
+    assert done.stderr.strip().splitlines()[-1] == f"{[0] * len(tried)} []"
+    assert sorted(os.listdir(out)) == ["b.zip", "o.xlsx", "t.xlsx"]
+
+
+def test_a_wrong_setting_is_one_sentence_and_no_traceback(tmp_path: Path) -> None:
+    environment = {**os.environ, "NEUGUONG_HOME": str(tmp_path), "NEUGUONG_PROT": "80"}
+    done = subprocess.run(
+        [sys.executable, "-m", "bot", "migrate"],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 78
+    assert "NEUGUONG_PROT" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_names_every_verb(tmp_path: Path) -> None:
+    said = _run(tmp_path, "-m", "bot", "--help").stdout
+    for verb in (
+        "run", "migrate", "demo", "check", "import", "publish", "close", "move", "export",
+        "report", "invite", "backup", "restore",
+    ):  # fmt: skip
+        assert re.search(rf"\b{verb}\b", said), verb
+
+
+# Upkeep
+
+
+def test_the_revisions_are_checked_without_a_database(desk: Desk) -> None:
+    assert desk.types("migrate", "--check").code == 0
+    assert os.listdir(desk.home) == []
+
+
+def test_check_says_what_is_missing_and_then_that_all_is_well(desk: Desk) -> None:
+    before = desk.types("check")
+    assert before.code == 1
+    assert "neuguong migrate" in before.out
+    desk.types("demo")
+    after = desk.types("check", default_locale="en")
+    assert after.code == 0, after.out
+    assert "Receiving office: Ban Thi đua - Khen thưởng tỉnh An Hòa" in after.out
+    assert "31/12/2030" in after.out
+
+
+def test_check_notices_a_key_that_others_can_read(demo: Desk) -> None:
+    (demo.home / "secret.key").chmod(0o644)
+    said = demo.types("check")
+    assert said.code == 1
+    assert "chmod 600" in said.out
+
+
+def test_check_leaves_nothing_behind(demo: Desk) -> None:
+    demo.types("check")
+    said = demo.types("invite", "officer", "Chị Sen")
+    assert said.code == 0, said.err
+
+
+def test_a_database_of_another_key_is_refused(demo: Desk) -> None:
+    with pytest.raises(ConfigError, match="another NEUGUONG_SECRET_KEY"):
+        demo.types("demo", secret_key="another key of more than thirty-two letters")
+    assert demo.types("check", secret_key="another key of more than thirty-two letters").code == 1
+
+
+def test_a_database_that_cannot_be_reached_is_said_in_a_sentence(desk: Desk) -> None:
+    said = desk.types("demo", database_url="postgresql://nobody@127.0.0.1:1/none")
+    assert said.code == 1
+    assert said.err.startswith("Không làm được")
+
+
+def test_the_demo_is_loaded_once(demo: Desk) -> None:
+    again = demo.types("demo")
+    assert again.code == 1
+    assert "đã có cơ quan" in again.err
+
+
+def test_an_invitation_prints_the_ways_in(demo: Desk) -> None:
+    said = demo.types("invite", "officer", "Chị Sen", public_url="https://gopy.example.vn")
+    code = re.search(r"https://gopy\.example\.vn/chat\?start=i-([\w-]+)", said.out)
+    assert code
+    assert f"/start i-{code[1]}" in said.out
+
+
+def test_nobody_is_invited_before_there_is_an_office(desk: Desk) -> None:
+    said = desk.types("invite", "admin", "Anh Lau")
+    assert said.code == 1
+    assert "import consultation" in said.err
+
+
+def test_a_backup_says_that_the_key_is_not_in_it_and_comes_back(demo: Desk) -> None:
+    file = str(demo.home / "b.zip")
+    said = demo.types("backup", file)
+    assert "secret.key KHÔNG nằm trong bản sao lưu" in said.out
+    assert "19/19" in said.err
+    refused = demo.types("restore", file)
+    assert refused.code == 1
+    assert "--overwrite" in refused.err
+    assert demo.types("restore", file, "--overwrite").code == 0
+    assert demo.types("check").code == 0
+
+
+# Consultations
+
+
+def _spreadsheet(path: Path, **changes: str) -> str:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (
+        ["Mã đợt", "AH-T9"],
+        ["Tiêu đề", changes.get("title", "Lấy ý kiến về việc đề nghị tặng Huân chương")],
+        ["Số ngày", "10 ngày làm việc"],
+        ["Cơ quan tiếp nhận", "Ban Thi đua - Khen thưởng tỉnh An Hòa"],
+        [],
+        ["STT", "Họ và tên", "Đơn vị", "Hình thức khen thưởng"],
+        [1, "Lê Thị Sen", "Trạm Y tế xã Sông Mây", "Huân chương Lao động hạng Ba"],
+    ):
+        sheet.append(row)
+    book.save(path)
+    return str(path)
+
+
+def test_a_notice_goes_from_the_spreadsheet_to_the_report(desk: Desk) -> None:
+    file = _spreadsheet(desk.home / "a.xlsx")
+    trial = desk.types("import", "consultation", file)
+    assert (trial.code, "--commit" in trial.out) == (0, True)
+    assert desk.types("publish", "AH-T9").code == 1
+    written = desk.types("import", "consultation", file, "--commit")
+    assert "Tạo mới AH-T9 · Lê Thị Sen" in written.out
+    assert "không làm thay đổi gì" in desk.types("import", "consultation", file, "--commit").out
+    opened = desk.types("publish", "AH-T9")
+    assert (opened.code, "/c/AH-T9" in opened.out) == (0, True)
+    other = _spreadsheet(desk.home / "b.xlsx", title="Một tên khác")
+    refused = desk.types("import", "consultation", other, "--commit")
+    assert refused.code == 1
+    assert "không sửa AH-T9" in refused.out
+    early = desk.types("close", "AH-T9")
+    assert (early.code, "--reason" in early.err) == (1, True)
+    assert desk.types("close", "AH-T9", "--reason", "Rút hồ sơ").code == 0
+    report = desk.home / "report.docx"
+    assert desk.types("report", "AH-T9", "--out", str(report)).code == 0
+    words = "\n".join(p.text for p in docx.Document(str(report)).paragraphs)
+    assert "Không có ý kiến" in words
+
+
+def test_a_moved_end_shows_the_old_one(demo: Desk) -> None:
+    code = _codes(demo)[-1]
+    day = (datetime.now(VIETNAM) + timedelta(days=40)).date()
+    said = demo.types("move", code, "--to", f"{day:%d/%m/%Y}", "--reason", "Bổ sung hồ sơ")
+    assert said.code == 0, said.err
+    assert f"{day:%d/%m/%Y}" in said.out
+    assert "hạn cũ" in said.out
+
+
+def test_an_unknown_code_is_said_to_be_unknown(demo: Desk) -> None:
+    said = demo.types("publish", "NOT-THERE")
+    assert said.code == 1
+    assert "NOT-THERE" in said.err
+
+
+def test_a_file_that_is_not_there_is_said_in_a_sentence(demo: Desk) -> None:
+    said = demo.types("import", "consultation", str(demo.home / "none.xlsx"))
+    assert said.code == 1
+    assert "none.xlsx" in said.err
+
+
+def test_opinions_are_exported_as_a_list_of_objects(demo: Desk) -> None:
+    out = demo.home / "o.json"
+    said = demo.types("export", "opinions", _codes(demo)[0], "--format", "json", "--out", str(out))
+    assert said.code == 0, said.err
+    rows = json.loads(out.read_text(encoding="utf-8"))
+    assert len(rows) == 7
+    assert {row["consultation"] for row in rows} == {_codes(demo)[0]}
