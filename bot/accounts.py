@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
-from aiogram.exceptions import TelegramAPIError
+from aiogram.exceptions import AiogramError
 from sqlalchemy import update
 
 from bot import i18n
@@ -32,6 +32,8 @@ COMMANDS = {
     "huy": "start-command-cancel",
 }
 RETRY_SECONDS = 30
+WATCH_SECONDS = 60
+"""How soon a webhook that somebody removed is noticed and set again."""
 
 
 async def connect(base: Foundation, telegram: Telegram) -> None:
@@ -41,9 +43,11 @@ async def connect(base: Foundation, telegram: Telegram) -> None:
         url = base.settings.public_url + door.path
         await _until_done(partial(telegram.use_webhook, url, door.secret))
         await _until_done(partial(introduce, base, telegram))
-        return
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            await _until_done(partial(telegram.use_webhook, url, door.secret))
     base.background.start(_until_done(partial(introduce, base, telegram)), "introduce")
-    await poll(base, telegram, door)
+    await _until_done(partial(poll, base, telegram, door))
 
 
 async def introduce(base: Foundation, telegram: Telegram) -> None:
@@ -80,6 +84,6 @@ async def _until_done(work: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             return await work()
-        except TelegramAPIError as error:
+        except AiogramError as error:
             log.error("Telegram does not answer; trying again", error=type(error).__name__)
             await asyncio.sleep(RETRY_SECONDS)

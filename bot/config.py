@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +12,12 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 PREFIX = "NEUGUONG_"
+LEAST_SECRET = 32
+_TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
 
 
 class ConfigError(Exception):
@@ -87,15 +92,15 @@ class Settings(BaseSettings):
                     "webhook; or use polling"
                 )
         token = self.telegram_token.get_secret_value()
-        if token and not (token.partition(":")[0].isdigit() and token.partition(":")[2]):
+        if token and not _TOKEN.fullmatch(token):
             raise ValueError(
                 f"{PREFIX}TELEGRAM_TOKEN is not a token: it looks like 123456:ABC…; "
                 "copy it again from BotFather"
             )
         secret = self.secret_key.get_secret_value()
-        if secret and len(secret) < 32:
+        if secret and len(secret) < LEAST_SECRET:
             raise ValueError(
-                f"{PREFIX}SECRET_KEY is too short: give at least 32 random characters, "
+                f"{PREFIX}SECRET_KEY is too short: give {LEAST_SECRET} random characters or more, "
                 "or leave it out to have one made"
             )
         return self
@@ -142,6 +147,13 @@ def read_settings(
         raise ConfigError(
             f"{PREFIX}DATABASE_URL must begin with sqlite:/// or postgresql://: correct it."
         )
+    try:
+        make_url(settings.database)
+    except (ArgumentError, ValueError):
+        raise ConfigError(
+            f"{PREFIX}DATABASE_URL cannot be read: write @ : / # in a user name or password as "
+            "%40 %3A %2F %23, and the port as a number."
+        ) from None
     return settings
 
 
@@ -159,18 +171,30 @@ def read_secret(settings: Settings) -> str:
                 file.write(secrets.token_urlsafe(48))
                 file.flush()
                 os.fsync(file.fileno())
-        return path.read_text().strip()
+        kept = path.read_text().strip()
     except OSError as error:
         raise ConfigError(
             f"Cannot keep data in {settings.home} ({error.strerror}): make the folder writable, "
             f"or set {PREFIX}HOME to one that is."
         ) from None
+    if len(kept) < LEAST_SECRET:
+        raise ConfigError(
+            f"{path} is damaged: put back the copy you kept of it, or, where no data depends on "
+            "it yet, delete it to have another one made."
+        )
+    return kept
 
 
 def _read_env_file(path: Path | None) -> dict[str, str]:
     if path is None or not path.is_file():
         return {}
-    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(
+            f"Cannot read {path}: make it readable and save it as UTF-8, or remove it."
+        ) from None
+    lines = (line.strip() for line in text.splitlines())
     pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
     return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
 

@@ -63,7 +63,15 @@ def say(locale: str, key: str, /, **args: Arg) -> str:
         sentence = catalogue("vi").sentence(key, args) or key
     if not args:
         return sentence
-    return sentence.format_map({name: spell(locale, arg) for name, arg in args.items()})
+    return sentence.format_map(_Spelled({name: spell(locale, arg) for name, arg in args.items()}))
+
+
+class _Spelled(dict[str, str]):
+    """A variable that nobody gave costs its place in the sentence, never the whole answer."""
+
+    def __missing__(self, name: str) -> str:
+        log.error("missing variable", name=name)
+        return "…"
 
 
 def words(value: Reply, locale: str) -> str:

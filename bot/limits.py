@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete
+from sqlalchemy import case, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import local_day
@@ -28,22 +29,37 @@ def source_of(vault: Vault, address: str, now: datetime) -> bytes:
 
 async def refuse_beyond(session: AsyncSession, limit: Limit, source: bytes, now: datetime) -> None:
     """Raises UserError, naming when to try again, once `count` has reached the limit."""
-    row = await session.get(Attempt, (limit.purpose, source))
-    if row is not None and row.ends_at > now and row.count >= limit.most:
-        minutes = max(1, round((row.ends_at - now).total_seconds() / 60))
+    ends_at = await session.scalar(
+        select(Attempt.ends_at).where(
+            Attempt.purpose == limit.purpose, Attempt.source == source,
+            Attempt.ends_at > now, Attempt.count >= limit.most,
+        )
+    )  # fmt: skip
+    if ends_at is not None:
+        minutes = max(1, round((ends_at - now).total_seconds() / 60))
         raise UserError("common-slow-down", n=minutes)
 
 
 async def count(session: AsyncSession, limit: Limit, source: bytes, now: datetime) -> None:
-    """Counts one more; the span begins anew once it has ended."""
-    row = await session.get(Attempt, (limit.purpose, source), with_for_update=True)
-    ends_at = now + timedelta(minutes=limit.minutes)
-    if row is None:
-        session.add(Attempt(purpose=limit.purpose, source=source, count=1, ends_at=ends_at))
-    elif row.ends_at <= now:
-        row.count, row.ends_at = 1, ends_at
-    else:
-        row.count += 1
+    """Counts one more; the span begins anew once it has ended.
+
+    One statement, so that two connections that meet at a new source both count.
+    """
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    first = dialect.insert(Attempt).values(
+        purpose=limit.purpose, source=source, count=1,
+        ends_at=now + timedelta(minutes=limit.minutes),
+    )  # fmt: skip
+    ended, anew = Attempt.ends_at <= now, first.excluded
+    await session.execute(
+        first.on_conflict_do_update(
+            index_elements=[Attempt.purpose, Attempt.source],
+            set_={
+                "count": case((ended, anew.count), else_=Attempt.count + 1),
+                "ends_at": case((ended, anew.ends_at), else_=Attempt.ends_at),
+            },
+        )
+    )
 
 
 async def forget_old(session: AsyncSession, now: datetime) -> None:

@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.incidents import new_incident
 from storage.db import Database
+from storage.models.traffic import Incident
 
 log = structlog.get_logger()
 
@@ -57,5 +59,11 @@ class Scheduler:
         except Exception as error:  # the top of the job
             incident = new_incident(f"job:{job.name}", error, self._clock())
             log.error("job failed", job=job.name, incident=incident.id, error=type(error).__name__)
+            await self._keep(incident)
+
+    async def _keep(self, incident: Incident) -> None:
+        try:
             async with self._db.transaction() as session:
                 session.add(incident)
+        except (SQLAlchemyError, OSError):
+            log.error("the incident could not be stored", incident=incident.id)

@@ -32,12 +32,12 @@ def router() -> Router:
     return stumbling
 
 
-async def _write(session: AsyncSession, contact: Contact, state: FSMContext, now: datetime) -> None:
+async def _write(
+    session: AsyncSession, contact: Contact, state: FSMContext, now: datetime
+) -> None:
     """A row, the dialogue's state, and the contact's own row: all of a turn's kinds of traces."""
     source = contact.id.to_bytes(8)
-    session.add(
-        Attempt(purpose=MARK, source=source, count=1, ends_at=now + timedelta(days=1))
-    )
+    session.add(Attempt(purpose=MARK, source=source, count=1, ends_at=now + timedelta(days=1)))
     await session.flush()
     await state.set_state("Stumbling:here")
     await state.update_data(trace=MARK)

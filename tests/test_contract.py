@@ -26,7 +26,7 @@ async def give_objection(citizen: Citizen, words: str = "Không đúng như hồ
     """From the list to the receipt, buttons but for the words; returns the code."""
     await citizen.says("/start")
     await citizen.taps("Xem danh sách")
-    await citizen.taps("Danh sách đề nghị")
+    await citizen.taps("Đến hết")
     await citizen.taps("1. Bà Lê Thị Mẫu")
     await citizen.taps("Không đồng ý")
     await citizen.says(words)

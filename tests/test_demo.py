@@ -34,7 +34,7 @@ from storage.models.consultations import (
     Opinion,
     RestrictedMatter,
 )
-from storage.models.office import Office, Unit
+from storage.models.office import Act, Office, Officer, Unit
 from storage.models.traffic import StoredFile
 from storage.seed import load_catalogue
 
@@ -167,6 +167,19 @@ async def test_the_closed_one_has_opinions_in_several_states_and_a_restricted_ma
         states = Counter(await session.scalars(select(Opinion.state)))
         assert states == {"accepted": 3, "filed": 2, "set_aside": 1, "withdrawn": 1}
         assert len((await session.scalars(select(RestrictedMatter.id))).all()) == 1
+
+
+async def test_each_decision_is_an_officers_who_works_there_no_more(db: Database) -> None:
+    async with db.reading() as session:
+        (officer,) = await session.scalars(select(Officer))
+        assert officer.revoked_at == MONDAY
+        decided = select(Opinion).where(Opinion.state.in_(("accepted", "set_aside")))
+        for opinion in await session.scalars(decided):
+            assert opinion.decided_by == officer.id
+            assert opinion.decided_at
+            acts = await session.scalars(select(Act).where(Act.object_id == opinion.id))
+            by = {act.actor for act in acts if act.verb.startswith("make")}
+            assert by == {f"officer:{officer.id}"}
 
 
 async def test_nothing_in_it_is_a_real_province_or_says_it_was_verified(db: Database) -> None:

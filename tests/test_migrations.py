@@ -17,13 +17,23 @@ from sqlalchemy.exc import DBAPIError
 from storage import schema
 from storage.db import Database
 from storage.models.office import Act
+from tests.databases import Postgres
 
 NOW = datetime(2026, 11, 22, 3, 0, tzinfo=UTC)
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database that holds nothing yet, not even a schema."""
+    if request.param == "sqlite":
+        return f"sqlite+aiosqlite:///{tmp_path}/new.db"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.new()
+
+
 @pytest.fixture
-async def db(database_url: str) -> AsyncIterator[Database]:
-    database = Database(database_url)
+async def db(empty_url: str) -> AsyncIterator[Database]:
+    database = Database(empty_url)
     yield database
     await database.close()
 
@@ -35,8 +45,8 @@ async def _log_an_act(db: Database) -> None:
         )
 
 
-async def test_the_revisions_make_exactly_what_the_models_say(database_url: str) -> None:
-    assert await schema.differences(database_url) == []
+async def test_the_revisions_make_exactly_what_the_models_say(empty_url: str) -> None:
+    assert await schema.differences(empty_url) == []
 
 
 async def test_a_model_changed_without_a_revision_is_noticed(db: Database) -> None:

@@ -172,7 +172,7 @@ def test_the_demo_is_loaded_once(demo: Desk) -> None:
 
 def test_an_invitation_prints_the_ways_in(demo: Desk) -> None:
     said = demo.types("invite", "officer", "Chị Sen", public_url="https://gopy.example.vn")
-    code = re.search(r"https://gopy\.example\.vn/chat\?start=i-([\w-]+)", said.out)
+    code = re.search(r"https://gopy\.example\.vn/chat#start=i-([\w-]+)", said.out)
     assert code
     assert f"/start i-{code[1]}" in said.out
 
@@ -206,6 +206,7 @@ def _spreadsheet(path: Path, **changes: str) -> str:
         ["Mã đợt", "AH-T9"],
         ["Tiêu đề", changes.get("title", "Lấy ý kiến về việc đề nghị tặng Huân chương")],
         ["Số ngày", "10 ngày làm việc"],
+        ["Ngày đăng", changes.get("posted_on", "")],
         ["Cơ quan tiếp nhận", "Ban Thi đua - Khen thưởng tỉnh An Hòa"],
         [],
         ["STT", "Họ và tên", "Đơn vị", "Hình thức khen thưởng"],
@@ -237,6 +238,14 @@ def test_a_notice_goes_from_the_spreadsheet_to_the_report(desk: Desk) -> None:
     assert desk.types("report", "AH-T9", "--out", str(report)).code == 0
     words = "\n".join(p.text for p in docx.Document(str(report)).paragraphs)
     assert "Không có ý kiến" in words
+
+
+def test_a_file_with_an_error_found_late_writes_nothing_even_with_commit(desk: Desk) -> None:
+    beyond_the_holiday_table = _spreadsheet(desk.home / "a.xlsx", posted_on="27/12/2030")
+    said = desk.types("import", "consultation", beyond_the_holiday_table, "--commit")
+    assert said.code == 1
+    assert "31/12/2030" in said.out
+    assert _codes(desk) == []
 
 
 def test_a_moved_end_shows_the_old_one(demo: Desk) -> None:

@@ -121,7 +121,9 @@ async def choose_stance(query: CallbackQuery, turn: Turn) -> Reply:
     if name not in Stance.__members__.values():
         return await show_step(turn)
     about = await service.candidate(turn.session, candidate_id)
-    await service.admit(turn.session, about.consultation, turn.now)
+    in_window = await service.admit(turn.session, about.consultation, turn.now)
+    earlier = await service.live_opinion(turn.session, about.id, turn.contact.id)
+    await service.refuse_late_change(turn.session, about, earlier, in_window)
     held = await draft_of(turn)
     if held and held.candidate_id == candidate_id:
         held.stance = Stance(name)

@@ -14,11 +14,20 @@ from aiogram.fsm.state import State, StatesGroup
 from aiogram.types import CallbackQuery, Message
 
 from bot.limits import count, source_of
-from bot.receipts import looks_like_code
+from bot.receipts import looks_like_code, tidy_code
 from bot.replies import Reply, UserError, Word, choice, reply
 from bot.text import tidy
 from handlers.consultations import service, uploads
-from handlers.consultations.steps import Draft, Giving, Turn, enter, give_turn, keep, with_code
+from handlers.consultations.steps import (
+    Draft,
+    Giving,
+    Turn,
+    drop,
+    enter,
+    give_turn,
+    keep,
+    with_code,
+)
 from storage.models.consultations import Openness, Opinion, OpinionState
 
 
@@ -34,6 +43,7 @@ def router() -> Router:
     chat.message.register(ask_code, CommandStart(deep_link=True, magic=F.args == "tracuu"))
     chat.callback_query.register(ask_code, F.data == "receipt")
     chat.message.register(take_code, Following.code, F.text, ~F.text.startswith("/"))
+    chat.message.register(take_code, F.text.func(tidy_code))
     chat.message.register(take_code, ~StateFilter(Giving), F.text.func(looks_like_code))
     chat.message.register(take_answer, Following.answering, ~F.text.startswith("/"))
     chat.message.register(take_answer, Following.answering, ~F.text)
@@ -71,7 +81,6 @@ async def _open(turn: Turn, typed: str) -> Reply:
     found = await service.look_up(turn.session, turn.vault, typed)
     if found is None:
         await count(turn.session, service.WRONG_CODES, source, turn.now)
-        await count(turn.session, service.WRONG_CODES_OVERALL, b"", turn.now)
         await turn.state.set_state(Following.code)
         return reply("receipt-unknown").offering(
             choice("common-home-button", "home"), choice("common-human-button", "human")
@@ -176,6 +185,7 @@ async def take_answer(message: Message, turn: Turn) -> Reply:
 async def replace_words(_: CallbackQuery, turn: Turn) -> Reply:
     opinion = await _case(turn)
     await service.admit(turn.session, opinion.consultation, turn.now)
+    await drop(turn)
     draft = Draft(opinion.candidate_id, opinion.stance, case=opinion.id)
     await keep(turn, draft)
     return await enter(turn, Giving.words)

@@ -46,7 +46,6 @@ _WORDS = {
     "create": "intake-create",
     "update": "intake-update",
     "remove": "intake-remove",
-    "unchanged": "intake-unchanged",
     "refuse": "intake-refuse",
 }
 _LABELS = {

@@ -128,9 +128,9 @@ async def changes(session: AsyncSession, asked: Consultation) -> Sequence[Schedu
 async def close_due(session: AsyncSession, now: datetime) -> int:
     """Closes what has run out; returns how many. A suspended one waits until it is resumed."""
     due = await session.scalars(
-        select(Consultation).where(
-            Consultation.state == ConsultationState.OPEN, Consultation.closes_at <= now
-        )
+        select(Consultation)
+        .where(Consultation.state == ConsultationState.OPEN, Consultation.closes_at <= now)
+        .with_for_update(skip_locked=True)
     )
     rows = due.all()
     for asked in rows:

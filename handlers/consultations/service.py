@@ -42,8 +42,8 @@ LONGEST_OPINION = 8000
 """Characters; said before it is reached."""
 MOST_FILES = 10
 WRONG_CODES = Limit("receipt", 5, minutes=10)
-"""Five wrong codes from one source, then a pause; the same for everybody in all: see `find`."""
-WRONG_CODES_OVERALL = Limit("receipt-all", 600, minutes=10)
+"""Five wrong codes from one source, then a pause. None for all sources together: whoever reached
+that would lock everybody out, and 90 random bits are not guessed however many try."""
 NEEDS_WORDS = (Stance.REMARK, Stance.OBJECT, Stance.INFORM)
 
 
@@ -210,8 +210,7 @@ async def give_opinion(
     if earlier is None and author.contact_id is not None:
         earlier = await live_opinion(session, about.id, author.contact_id)
     if earlier is not None:
-        if earlier.in_window and not in_window:
-            raise await refusal(session, about.consultation, Openness.CLOSED)
+        await refuse_late_change(session, about, earlier, in_window)
         replace_words(session, earlier, draft.stance, text, now)
         await _name_anew(session, earlier, draft, now)
         earlier.in_window = in_window
@@ -226,6 +225,14 @@ async def give_opinion(
     note(session, now, "citizen", "replace" if earlier else "file", "opinion", opinion.id)
     await session.flush()
     return Filed(code, opinion)
+
+
+async def refuse_late_change(
+    session: AsyncSession, about: Candidate, earlier: Opinion | None, in_window: bool
+) -> None:
+    """What was said in the window stands as it was said. Raises UserError."""
+    if earlier is not None and earlier.in_window and not in_window:
+        raise await refusal(session, about.consultation, Openness.CLOSED)
 
 
 async def _name_anew(session: AsyncSession, opinion: Opinion, draft: Draft, now: datetime) -> None:
@@ -380,9 +387,8 @@ async def look_up(session: AsyncSession, vault: Vault, typed: str) -> Found | No
 
 
 async def refuse_guessing(session: AsyncSession, source: bytes, now: datetime) -> None:
-    """Raises UserError when this source, or the world, has guessed wrong too often of late."""
+    """Raises UserError when this source has guessed wrong too often of late."""
     await refuse_beyond(session, WRONG_CODES, source, now)
-    await refuse_beyond(session, WRONG_CODES_OVERALL, b"", now)
 
 
 async def questions(session: AsyncSession, opinion: Opinion) -> Sequence[CaseMessage]:

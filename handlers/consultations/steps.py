@@ -12,6 +12,7 @@ from aiogram.fsm.context import FSMContext
 from aiogram.fsm.state import State, StatesGroup
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.clock import closing_day
 from bot.config import Settings
 from bot.contacts import Contact
 from bot.replies import Choice, Picture, Reply, Until, Word, choice, link, reply
@@ -133,7 +134,8 @@ async def show_list(turn: Turn) -> Reply:
     answer = reply("consultations-list" if running else "consultations-list-ended", n=len(running))
     for one in (*running, *ended):
         key = "consultations-one-button" if one in running else "consultations-one-ended-button"
-        answer = answer.offering(choice(key, f"c:{one.id}", title=short(one.title, 80)))
+        day = closing_day(one.closes_at or turn.now)
+        answer = answer.offering(choice(key, f"c:{one.id}", title=short(one.title, 90), day=day))
     return answer.offering((choice("common-home-button", "home"), NAVIGATION[2]))
 
 
@@ -169,9 +171,8 @@ async def show_consultation(turn: Turn, key: str, page: int = 0) -> Reply:
         answer = answer.offering(turns)
     if _opens(asked.notice_url):
         answer = answer.offering(link("consultations-notice-button", asked.notice_url))
-    page = f"{turn.links}/c/{asked.code}"
     return answer.offering(
-        link("consultations-page-button", page),
+        link("consultations-page-button", f"{turn.links}/c/{asked.code}"),
         (choice("common-back-button", "list"), NAVIGATION[2]),
     )
 

@@ -103,7 +103,6 @@ async def open_case(request: web.Request) -> web.Response:
         found = await service.look_up(session, known.vault, typed)
         if found is None:
             await count(session, service.WRONG_CODES, source, now)
-            await count(session, service.WRONG_CODES_OVERALL, b"", now)
             problem = Reply("pages-code-unknown")
             return show(request, "ask_code", status=422, problem=problem)
         if found.first_return:

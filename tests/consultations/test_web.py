@@ -535,7 +535,7 @@ async def test_withdrawing_asks_first_and_keeps_the_history(site: Site) -> None:
     asked = await site.act(case, "withdraw")
     assert (await opinions(site))[0].state == OpinionState.FILED
     case = await site.act(asked, "withdraw-yes")
-    assert "Bạn đã rút lại" in case.text
+    assert "Anh/chị đã rút lại" in case.text
     assert (await opinions(site))[0].state == OpinionState.WITHDRAWN
     assert case.actions == ["erase"]
 

@@ -1,0 +1,190 @@
+"""Settings: what is wrong refuses to start, in a sentence that says what to do and no secret."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from bot.config import PREFIX, ConfigError, Settings, read_secret, read_settings
+
+SECRET = "hunter2-hunter2"
+TOKEN = "123456789:AAH-this_is_not_a_real_token"
+WEBHOOK = {
+    "NEUGUONG_TELEGRAM_TOKEN": TOKEN,
+    "NEUGUONG_TELEGRAM_MODE": "webhook",
+    "NEUGUONG_PUBLIC_URL": "https://gopy.example.vn",
+}
+
+
+def refusal(given: dict[str, str], env_file: Path | None = None) -> str:
+    with pytest.raises(ConfigError) as refused:
+        read_settings({PREFIX + name: value for name, value in given.items()}, env_file)
+    assert refused.value.__cause__ is None
+    return str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "named", "remedy"),
+    [
+        ({"PORTT": SECRET}, "NEUGUONG_PORTT", "correct the name or remove it"),
+        ({"PORT": SECRET}, "NEUGUONG_PORT", "valid integer"),
+        ({"PORT": "0"}, "NEUGUONG_PORT", "greater than or equal to 1"),
+        ({"PORT": "65536"}, "NEUGUONG_PORT", "less than or equal to 65535"),
+        ({"SECRET_KEY": SECRET}, "NEUGUONG_SECRET_KEY", "or leave it out"),
+        ({"TELEGRAM_TOKEN": SECRET}, "NEUGUONG_TELEGRAM_TOKEN", "copy it again from BotFather"),
+        ({"TELEGRAM_TOKEN": f"12:{SECRET} x"}, "NEUGUONG_TELEGRAM_TOKEN", "copy it again"),
+        ({"TELEGRAM_TOKEN": f"１２:{SECRET}"}, "NEUGUONG_TELEGRAM_TOKEN", "copy it again"),
+        ({"TELEGRAM_MODE": SECRET}, "NEUGUONG_TELEGRAM_MODE", "'polling' or 'webhook'"),
+        ({"TELEGRAM_MODE": "webhook"}, "NEUGUONG_TELEGRAM_TOKEN", "set the token"),
+        (
+            {"TELEGRAM_MODE": "webhook", "TELEGRAM_TOKEN": f"1:{SECRET}"},
+            "NEUGUONG_PUBLIC_URL", "or use polling",
+        ),
+        (
+            {"TELEGRAM_MODE": "webhook", "TELEGRAM_TOKEN": f"1:{SECRET}",
+             "PUBLIC_URL": "http://gopy.example.vn"},
+            "NEUGUONG_PUBLIC_URL", "must begin with https://",
+        ),
+        ({"PUBLIC_URL": SECRET}, "NEUGUONG_PUBLIC_URL", "must be a whole address"),
+        ({"TELEGRAM_RATE": "0"}, "NEUGUONG_TELEGRAM_RATE", "greater than 0"),
+        ({"DEFAULT_LOCALE": "fr"}, "NEUGUONG_DEFAULT_LOCALE", "'vi' or 'en'"),
+        ({"LOG_LEVEL": "loud"}, "NEUGUONG_LOG_LEVEL", "'debug'"),
+        ({"DATABASE_URL": f"mysql://u:{SECRET}@h/d"}, "NEUGUONG_DATABASE_URL", "correct it"),
+        ({"DATABASE_URL": SECRET}, "NEUGUONG_DATABASE_URL", "correct it"),
+        (
+            {"DATABASE_URL": f"postgresql://u:{SECRET}@h:port/d"},
+            "NEUGUONG_DATABASE_URL", "the port as a number",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named_with_its_remedy_and_never_its_value(
+    given: dict[str, str], named: str, remedy: str
+) -> None:
+    told = refusal(given)
+    assert named in told
+    assert remedy in told
+    assert SECRET not in told
+
+
+def test_everything_wrong_is_told_at_once() -> None:
+    told = refusal({"PORT": "x", "DEFAULT_LOCALE": "fr"})
+    assert "NEUGUONG_PORT" in told
+    assert "NEUGUONG_DEFAULT_LOCALE" in told
+
+
+def test_no_setting_shows_a_secret_when_it_is_printed() -> None:
+    settings = read_settings(
+        {**WEBHOOK, "NEUGUONG_SECRET_KEY": SECRET * 3, "NEUGUONG_DATABASE_URL":
+         f"postgresql://u:{SECRET}@h/d"}, None,
+    )  # fmt: skip
+    for shown in (repr(settings), str(settings), settings.model_dump_json()):
+        assert SECRET not in shown
+        assert TOKEN not in shown
+
+
+def test_settings_of_others_are_none_of_ours() -> None:
+    assert read_settings({"PORT": "9", "HOME": "/nowhere", "PATH": "x"}, None).port == 8080
+
+
+def test_names_are_read_in_any_case() -> None:
+    assert read_settings({"neuguong_port": "9000"}, None).port == 9000
+
+
+def test_an_own_bot_api_server_may_bring_updates_without_https() -> None:
+    own = {
+        **WEBHOOK,
+        "NEUGUONG_PUBLIC_URL": "http://10.0.0.2:8080/",
+        "NEUGUONG_TELEGRAM_API_URL": "http://10.0.0.3:8081",
+    }
+    assert read_settings(own, None).links == "http://10.0.0.2:8080"
+
+
+def test_lists_are_parted_by_commas() -> None:
+    given = {"NEUGUONG_TRUSTED_PROXIES": " 10.0.0.1, 10.0.0.2 ,"}
+    assert read_settings(given, None).trusted_proxies == ("10.0.0.1", "10.0.0.2")
+
+
+# The .env file
+
+
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf"], ids=["plain", "as Windows saves it"])
+def test_a_file_gives_settings_and_the_environment_wins(tmp_path: Path, start: bytes) -> None:
+    file = tmp_path / ".env"
+    lines = 'NEUGUONG_PORT=9001\n# a note\n\nNEUGUONG_HOST = "0.0.0.0"\nOTHER=1\n'
+    file.write_bytes(start + lines.encode())
+    settings = read_settings({}, file)
+    assert (settings.port, settings.host) == (9001, "0.0.0.0")
+    assert read_settings({"NEUGUONG_PORT": "9002"}, file).port == 9002
+
+
+def test_a_wrong_name_in_the_file_is_refused_too(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text(f"NEUGUONG_TELEGRAM_TOKENS={SECRET}\n")
+    assert "NEUGUONG_TELEGRAM_TOKENS" in refusal({}, file)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_bytes("NEUGUONG_HOST=máy".encode("utf-16"))
+    assert str(file) in refusal({}, file)
+
+
+def test_without_a_file_there_is_nothing_to_complain_of(tmp_path: Path) -> None:
+    assert read_settings({}, tmp_path / ".env").port == 8080
+
+
+# The database
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ("sqlite:////data/a.db", "sqlite+aiosqlite:////data/a.db"),
+        ("sqlite+aiosqlite:///a.db", "sqlite+aiosqlite:///a.db"),
+        ("postgresql://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
+        ("postgres://u:p@h/d", "postgresql+asyncpg://u:p@h/d"),
+        ("postgresql+asyncpg://u:p@h/postgresql", "postgresql+asyncpg://u:p@h/postgresql"),
+    ],
+)
+def test_a_database_is_opened_with_its_driver(given: str, used: str) -> None:
+    assert read_settings({"NEUGUONG_DATABASE_URL": given}, None).database == used
+
+
+def test_without_a_database_one_is_kept_in_the_data_folder(tmp_path: Path) -> None:
+    settings = read_settings({"NEUGUONG_HOME": str(tmp_path)}, None)
+    assert settings.database == f"sqlite+aiosqlite:///{tmp_path}/neuguong.db"
+
+
+# The key
+
+
+def test_a_key_is_made_once_and_for_the_owner_alone(tmp_path: Path) -> None:
+    settings = Settings(home=tmp_path / "var")
+    key = read_secret(settings)
+    assert len(key) >= 43
+    assert read_secret(settings) == key
+    assert (tmp_path / "var" / "secret.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_that_was_given_is_used_and_none_is_made(tmp_path: Path) -> None:
+    assert read_secret(Settings(home=tmp_path, secret_key="k" * 40)) == "k" * 40
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kept", ["", "abc", "\n"])
+def test_a_damaged_key_is_never_used(tmp_path: Path, kept: str) -> None:
+    """A power cut between making the file and filling it would make everything guessable."""
+    (tmp_path / "secret.key").write_text(kept)
+    with pytest.raises(ConfigError, match=r"secret\.key is damaged"):
+        read_secret(Settings(home=tmp_path))
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(
+        ConfigError, match=f"Cannot keep data in {tmp_path}/file/var.*NEUGUONG_HOME"
+    ):
+        read_secret(Settings(home=tmp_path / "file" / "var"))
+    assert os.access(tmp_path, os.W_OK)
