@@ -326,6 +326,8 @@
 
     startWriting() {
       this.stopWriting();
+      const newest = log.lastElementChild;
+      if (newest && newest.matches(".message.bot:not(.local)")) return; // the answer overtook the receipt
       writing = make("div", { class: "message", "aria-hidden": "true" },
         make("div", { class: "bubble writing", title: words.writing }, make("i"), make("i"), make("i")));
       log.append(writing);

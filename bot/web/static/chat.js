@@ -12,10 +12,20 @@
   const limitBytes = Number(main.dataset.limitMb) * 1024 * 1024;
   const framed = window.top !== window;
   const onDesktop = window.matchMedia("(hover: hover) and (pointer: fine)").matches;
-  const start = main.dataset.start;
+  const start = takeHash() || main.dataset.start;
   let chosen = [];
   let wasOffline = false;
   let opened = false;
+
+  /* An invitation stands behind the "#", which no server and no log on the way is told; it leaves
+     the address at once, before anybody copies that. */
+  function takeHash() {
+    const { hash, pathname, search } = window.location;
+    if (!hash.startsWith("#start=")) return "";
+    window.history.replaceState(null, "", pathname + search);
+    const found = hash.match(/^#start=([A-Za-z0-9_-]{1,64})$/);
+    return found ? found[1] : "";
+  }
 
   const tellPortal = (what) => { if (framed) window.parent.postMessage({ neuguong: what }, "*"); };
 
@@ -241,7 +251,7 @@
     tellPortal("refused");
     here("composer").hidden = true;
     here("state").textContent = "";
-    const address = framed ? `/chat?${new URLSearchParams(start ? { start } : {})}` : "/";
+    const address = framed ? `/chat${start ? `#start=${start}` : ""}` : "/";
     const way = make("a", { class: "button", href: address, target: framed ? "_blank" : null, rel: "noopener" },
       framed ? words.openTab : words.form);
     log.notice(framed ? words.cookiesFramed : words.cookies, way);
@@ -288,6 +298,11 @@
     opened = true;
     log.live();
     greet();
+    // A link opened over the open page changes the hash alone and loads nothing.
+    window.addEventListener("hashchange", () => {
+      const again = takeHash();
+      if (again) say({ text: `/start ${again}` });
+    });
     if (window.visualViewport) window.visualViewport.addEventListener("resize", fit);
     if (onDesktop && !framed) text.focus();
     tellPortal("ready");
