@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
+from aiohttp import ClientError, ClientSession, ClientTimeout
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -159,4 +161,36 @@ async def _set_aside(session: AsyncSession) -> int:
     return count or 0
 
 
-CHECKS: tuple[Check, ...] = (_durable, _schema, _writes, _clock, _office)
+async def _telegram(settings: Settings, db: Database) -> Finding:
+    """Asks Telegram who we are, and in webhook mode what it says of the last deliveries."""
+    token = settings.telegram_token.get_secret_value()
+    if not token:
+        return Finding(True, "command-check-no-telegram")
+    try:
+        async with ClientSession(timeout=ClientTimeout(total=10)) as http:
+            me = await _ask_telegram(http, settings, "getMe")
+            hook = await _ask_telegram(http, settings, "getWebhookInfo")
+    except (ClientError, TimeoutError, ValueError):
+        return Finding(False, "command-check-telegram-silent", {"url": settings.telegram_api_url})
+    if not me.get("ok"):
+        return Finding(False, "command-check-telegram-token")
+    name = str(me["result"].get("username", ""))
+    trouble = hook.get("result", {}).get("last_error_message")
+    if settings.telegram_mode == "webhook" and trouble:
+        args: dict[str, Arg] = {
+            "error": str(trouble),
+            "n": int(hook["result"].get("pending_update_count", 0)),
+        }
+        return Finding(False, "command-check-telegram-webhook", args)
+    return Finding(True, "command-check-telegram", {"name": name, "mode": settings.telegram_mode})
+
+
+async def _ask_telegram(http: ClientSession, settings: Settings, method: str) -> dict[str, Any]:
+    """The one call to the Bot API beside the channel: checking shall not cost an aiogram."""
+    token = settings.telegram_token.get_secret_value()
+    async with http.get(f"{settings.telegram_api_url}/bot{token}/{method}") as response:
+        answer: dict[str, Any] = await response.json(content_type=None)
+    return answer
+
+
+CHECKS: tuple[Check, ...] = (_durable, _schema, _writes, _clock, _office, _telegram)

@@ -192,7 +192,7 @@ async def invite(settings: Settings, args: argparse.Namespace) -> int:
         vault = console.vault(settings)
         code = service.invite(session, vault, office.id, role, args.name, console.now())
     console.show(say("command-invite-made", name=args.name.strip(), office=office.name))
-    console.show(f"  {settings.links}/chat?start=i-{code}")
+    console.show(f"  {settings.links}/chat#start=i-{code}")
     console.show(say("command-invite-telegram", command=f"/start i-{code}"))
     return 0
 

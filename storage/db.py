@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from sqlalchemy import event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from storage.sqlite import connect
 
 BUSY_SECONDS = 10
 
@@ -113,13 +115,13 @@ def _note_writes(engine: AsyncEngine) -> None:
 
 
 def _sqlite_engine(url: URL, *, writes: bool, pool_size: int) -> AsyncEngine:
-    engine = create_async_engine(
-        url, pool_size=pool_size, max_overflow=0, connect_args={"timeout": BUSY_SECONDS}
-    )
+    given: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS, "isolation_level": None}}
+    if writes:
+        given = {"async_creator": partial(connect, str(url.database), BUSY_SECONDS)}
+    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, **given)
 
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: Any, _: Any) -> None:
-        connection.isolation_level = None
         cursor = connection.cursor()
         for pragma in (
             "journal_mode=WAL",
@@ -140,12 +142,6 @@ def _sqlite_engine(url: URL, *, writes: bool, pool_size: int) -> AsyncEngine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
-
-
-def sqlite_backup(source: str, target: str) -> None:
-    """A consistent copy of a database in use. Blocking; both are paths of files."""
-    with sqlite3.connect(source) as live, sqlite3.connect(target) as copy:
-        live.backup(copy)
 
 
 def insert_ignoring(db: Database, model: type[Any]) -> Any:

@@ -5,46 +5,17 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import aiohttp
 import structlog
 from aiogram import Bot
-from aiogram.client.default import DefaultBotProperties
 from aiogram.client.session.aiohttp import AiohttpSession
 from aiogram.client.telegram import TelegramAPIServer
-from aiogram.exceptions import (
-    ClientDecodeError,
-    TelegramAPIError,
-    TelegramBadRequest,
-    TelegramConflictError,
-    TelegramForbiddenError,
-    TelegramMigrateToChat,
-    TelegramNetworkError,
-    TelegramRetryAfter,
-    TelegramServerError,
-    TelegramUnauthorizedError,
-)
-from aiogram.methods import (
-    AnswerCallbackQuery,
-    EditMessageText,
-    SendMessage,
-    SendPhoto,
-    TelegramMethod,
-)
-from aiogram.methods.base import Response
-from aiogram.types import (
-    BotCommand,
-    BufferedInputFile,
-    InlineKeyboardButton,
-    InlineKeyboardMarkup,
-    LinkPreviewOptions,
-    Update,
-)
-from aiogram.types import (
-    Message as TelegramMessage,
-)
+from aiogram.exceptions import TelegramAPIError, TelegramBadRequest
+from aiogram.types import BotCommand, Update
 
 from bot.channels.base import (
     Button,
@@ -54,6 +25,7 @@ from bot.channels.base import (
     Message,
     Moved,
     Outcome,
+    PictureFile,
     Rejected,
     Retry,
     Sent,
@@ -67,8 +39,19 @@ log = structlog.get_logger()
 SEND_SECONDS = 15
 POLL_SECONDS = 30
 _FILES = ("document", "voice", "audio", "video", "video_note")
-_KEPT = (Response[bool], Response[TelegramMessage])
-"""aiogram asks pydantic for these at each call and pydantic holds them weakly: we hold them."""
+_NO_PREVIEW = {"is_disabled": True}
+_SEND = aiohttp.ClientTimeout(total=SEND_SECONDS)
+
+
+class _No(Exception):
+    """Telegram's own answer that a call was not done."""
+
+    def __init__(self, answer: dict[str, Any], status: int) -> None:
+        self.code = int(answer.get("error_code") or status)
+        self.reason = str(answer.get("description") or "")
+        parameters = answer.get("parameters") or {}
+        self.retry_after: float | None = parameters.get("retry_after")
+        self.moved_to: int | None = parameters.get("migrate_to_chat_id")
 
 
 class Telegram:
@@ -82,10 +65,9 @@ class Telegram:
         session = AiohttpSession(
             api=TelegramAPIServer.from_base(api_url), timeout=SEND_SECONDS, limit=100
         )
-        preview = LinkPreviewOptions(is_disabled=True)
-        self.bot = Bot(token, session, DefaultBotProperties(link_preview=preview))
+        self._session = session
+        self.bot = Bot(token, session)
         self.account = str(self.bot.id)
-        self._names: dict[str, str] = {}
 
     # What came in.
 
@@ -136,33 +118,62 @@ class Telegram:
         if not query.get("id"):
             return
         try:
-            await self.bot(AnswerCallbackQuery(callback_query_id=str(query["id"])))
-        except (TelegramAPIError, ClientDecodeError):
+            await self._call("answerCallbackQuery", {"callback_query_id": str(query["id"])})
+        except (_No, aiohttp.ClientError, TimeoutError, ValueError):
             log.debug("a press could not be acknowledged")
 
-    # What goes out.
+    # What goes out. These calls are made at every turn and so made plainly: building and checking
+    # each as an object of aiogram's cost more than the rest of the turn.
 
     async def send(self, address: str, contact_id: int, message: Message) -> Outcome:
-        return await _outcome(self._send(int(address), message), message)
+        """Names what happened; whether to try again is the outbox's business."""
+        chat = int(address)
+        try:
+            sent = await self._send(chat, message)
+        except _No as no:
+            if message.edits and "message is not modified" in no.reason:
+                return Sent(message.edits)
+            if message.edits and isinstance(refused := _outcome(no), Rejected):
+                log.info("not editable, sent anew", reason=refused.reason)
+                return await self.send(address, contact_id, replace(message, edits=None))
+            return _outcome(no)
+        except aiohttp.ClientConnectorError:
+            return Retry(2, "no connection")
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            return Doubtful(type(error).__name__)
+        return Sent(str(sent["message_id"]) if isinstance(sent, dict) else "")
 
-    async def _send(self, chat: int, message: Message) -> Outcome:
-        keyboard = _keyboard(message.rows)
+    async def _send(self, chat: int, message: Message) -> Any:
+        given: dict[str, Any] = {"chat_id": chat}
+        if message.rows:
+            given["reply_markup"] = _keyboard(message.rows)
         if message.picture_file is not None:
-            photo = BufferedInputFile(message.picture_file.content, message.picture_file.name)
-            method: TelegramMethod[Any] = SendPhoto(
-                chat_id=chat, photo=photo, caption=message.text or None, reply_markup=keyboard
-            )
-        elif message.edits:
-            method = EditMessageText(
-                chat_id=chat,
-                message_id=int(message.edits),
-                text=message.text,
-                reply_markup=keyboard,
-            )
-        else:
-            method = SendMessage(chat_id=chat, text=message.text, reply_markup=keyboard)
-        sent = await self.bot(method)
-        return Sent(str(sent.message_id) if isinstance(sent, TelegramMessage) else "")
+            if message.text:
+                given["caption"] = message.text
+            return await self._call("sendPhoto", given, photo=message.picture_file)
+        given |= {"text": message.text, "link_preview_options": _NO_PREVIEW}
+        if message.edits:
+            return await self._call("editMessageText", given | {"message_id": int(message.edits)})
+        return await self._call("sendMessage", given)
+
+    async def _call(self, method: str, given: dict[str, Any], **files: PictureFile) -> Any:
+        """The result. Raises _No; ClientError, TimeoutError, ValueError where nobody knows."""
+        body: Any = aiohttp.JsonPayload(given)
+        if files:
+            body = aiohttp.FormData()
+            for name, value in given.items():
+                body.add_field(name, value if isinstance(value, str) else json.dumps(value))
+            for name, file in files.items():
+                body.add_field(name, file.content, filename=file.name)
+        session = await self._session.create_session()
+        url = self._session.api.api_url(self.bot.token, method)
+        async with session.post(url, data=body, timeout=_SEND) as response:
+            answer = await response.json(content_type=None)
+        if not isinstance(answer, dict):
+            raise ValueError("not an answer of the Bot API")
+        if not answer.get("ok"):
+            raise _No(answer, response.status)
+        return answer["result"]
 
     async def leave(self, chat: int) -> None:
         try:
@@ -245,56 +256,38 @@ async def _get_updates(
     return []
 
 
-async def _outcome(sending: Awaitable[Outcome], message: Message) -> Outcome:
-    """Names what happened; whether to try again is the outbox's business."""
-    try:
-        return await sending
-    except TelegramRetryAfter as error:
-        return Retry(float(error.retry_after), "429")
-    except TelegramMigrateToChat as error:
-        return Moved(str(error.migrate_to_chat_id))
-    except TelegramForbiddenError as error:
-        return Unreachable(error.message)
-    except (TelegramUnauthorizedError, TelegramConflictError) as error:
+def _outcome(no: _No) -> Outcome:
+    if no.retry_after is not None:
+        return Retry(float(no.retry_after), "429")
+    if no.moved_to is not None:
+        return Moved(str(no.moved_to))
+    if no.code == 400:
+        return _bad_request(no.reason)
+    if no.code == 403:
+        return Unreachable(no.reason)
+    if no.code in (401, 409):
         log.error("Telegram refuses the token: set NEUGUONG_TELEGRAM_TOKEN anew and restart")
-        return Retry(60, error.message)
-    except TelegramBadRequest as error:
-        return _bad_request(error.message, message)
-    except (TelegramServerError, TelegramNetworkError, ClientDecodeError) as error:
-        if isinstance(error.__cause__, aiohttp.ClientConnectorError):
-            return Retry(2, "no connection")
-        return Doubtful(type(error).__name__)
-    except TelegramAPIError as error:
-        return Rejected(error.message)
+        return Retry(60, no.reason)
+    return Doubtful(no.reason) if no.code >= 500 else Rejected(no.reason)
 
 
-def _bad_request(reason: str, message: Message) -> Outcome:
-    if "message is not modified" in reason:
-        return Sent(message.edits or "")
-    if "chat not found" in reason or "user is deactivated" in reason:
-        return Unreachable(reason)
-    if message.edits:
-        return Retry(0, _NOT_EDITABLE)
-    return Rejected(reason)
+def _bad_request(reason: str) -> Outcome:
+    gone = "chat not found" in reason or "user is deactivated" in reason
+    return Unreachable(reason) if gone else Rejected(reason)
 
 
-_NOT_EDITABLE = "cannot be edited"
-
-
-def _keyboard(rows: tuple[tuple[Button, ...], ...]) -> InlineKeyboardMarkup | None:
-    if not rows:
-        return None
-    return InlineKeyboardMarkup(
-        inline_keyboard=[
+def _keyboard(rows: tuple[tuple[Button, ...], ...]) -> dict[str, Any]:
+    return {
+        "inline_keyboard": [
             [
-                InlineKeyboardButton(text=button.label, url=button.url)
+                {"text": button.label, "url": button.url}
                 if button.url
-                else InlineKeyboardButton(text=button.label, callback_data=button.press)
+                else {"text": button.label, "callback_data": button.press}
                 for button in row
             ]
             for row in rows
         ]
-    )
+    }
 
 
 def _files(message: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:

@@ -1,0 +1,48 @@
+"""`python -m tests.bench [--json FILE]`: about two minutes, this machine alone."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.bench.measures import Figure, measure
+from tests.bench.stage import Stage
+
+MOST_SECONDS = 300
+
+
+async def run(folder: Path) -> list[Figure]:
+    """Ends within MOST_SECONDS; a SIGTERM ends it early, and what it started with it."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    async with asyncio.timeout(MOST_SECONDS), Stage(folder) as stage:
+        return await measure(stage)
+
+
+def show(figure: Figure) -> str:
+    beside = "" if figure.ratio is None else f"  {figure.ratio:6.2f} of {figure.baseline:.1f}"
+    return f"{figure.name:<18}{figure.value:10.2f} {figure.unit:<10}{beside}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    given = parser.parse_args()
+    with TemporaryDirectory(prefix="neuguong-bench-") as folder:
+        figures = asyncio.run(run(Path(folder)))
+    for figure in figures:
+        print(show(figure))
+    if given.json:
+        plain = [figure.plain() for figure in figures]
+        given.json.write_text(json.dumps(plain, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
