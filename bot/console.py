@@ -1,23 +1,69 @@
-"""What the verbs of the command line share: the database made ready, words, lines, progress."""
+"""What the verbs of the command line share: what is typed, the database, words, progress."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, date, datetime, time
 from functools import partial
+from typing import Any
 
 from bot import i18n
+from bot.clock import VIETNAM
 from bot.config import Settings, read_secret
 from bot.installation import recognise
+from bot.replies import UserError
 from bot.vault import Vault
 from storage import schema
 from storage.db import Database
 from storage.seed import load_catalogue
 
 Say = Callable[..., str]
+ACTOR = "command"
+"""Who did it, in the log of acts."""
+
+
+# What is typed
+
+
+def verb(verbs: Any, name: str, work: Any, words: str) -> argparse.ArgumentParser:
+    """Adds a verb; `work` is `async (settings, args) -> exit code`."""
+    parser: argparse.ArgumentParser = verbs.add_parser(name, help=words, description=words)
+    parser.set_defaults(work=work)
+    return parser
+
+
+def day(text: str) -> date:
+    """For argparse: 2026-12-10 or 10/12/2026."""
+    for form in ("%Y-%m-%d", "%d/%m/%Y"):
+        with suppress(ValueError):
+            return datetime.strptime(text, form).date()  # noqa: DTZ007  # a day has no zone
+    raise argparse.ArgumentTypeError(f"{text} is no date: write 2026-12-10 or 10/12/2026")
+
+
+def instant(text: str) -> datetime:
+    """For argparse: a day, and perhaps an hour, in Vietnam; without one, the day's beginning."""
+    written, _, hour = text.strip().partition(" ")
+    try:
+        at = time.fromisoformat(hour.strip()) if hour else time()
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{hour} is no hour: write 08:30") from None
+    return datetime.combine(day(written), at, VIETNAM)
+
+
+def fitting(name: str, value: str, longest: int) -> str:
+    """Tidied. Raises UserError when it is longer than there is room for."""
+    tidy = " ".join(value.split())
+    if len(tidy) > longest:
+        option = f"--{name.replace('_', '-')}"
+        raise UserError("command-too-long", option=option, longest=longest)
+    return tidy
+
+
+# What the work stands on
 
 
 @asynccontextmanager

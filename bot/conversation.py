@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -20,7 +21,9 @@ from aiogram.dispatcher.event.bases import UNHANDLED
 from aiogram.fsm.context import FSMContext
 from aiogram.fsm.state import State
 from aiogram.fsm.storage.base import BaseStorage, StateType, StorageKey
-from sqlalchemy import bindparam, select, text, update
+from aiogram.types import Update
+from aiogram.types.update import UpdateTypeLookupError
+from sqlalchemy import Select, bindparam, select, text, tuple_, update
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -43,6 +46,8 @@ BATCH = 64
 POLL_SECONDS = 0.5
 MOST_ATTEMPTS = 5
 FETCH_ATTEMPTS = 4
+DATABASE_ATTEMPTS = 3
+"""After so many the fault is the turn's own: a query no database would take."""
 
 
 class DialogueState(BaseStorage):
@@ -124,6 +129,8 @@ class Conversation:
         self._channels = {(c.name, c.account): c for c in channels}
         self._background, self._locale, self._clock = background, default_locale, clock
         self._fetching: set[int] = set()
+        self._shaken: Counter[int] = Counter()
+        """How often the database itself failed an event's turn since the last one that worked."""
 
     async def run(self) -> None:
         """Takes turns for ever; survives whatever the database does."""
@@ -154,6 +161,7 @@ class Conversation:
                 break
             except _Undo as undo:
                 verdicts[undo.event_id] = undo.verdict
+        self._shaken.clear()
         self._outbox.hand_over(owed)
         for turn in taken:
             if turn.event.raw.get("callback_query"):
@@ -175,20 +183,42 @@ class Conversation:
 
     async def _claim(self, session: AsyncSession) -> list[Event]:
         """The oldest undone events of lanes that nobody else holds, in order."""
-        rows = (await session.execute(_WAITING.limit(BATCH))).all()
+        rows, are_all = await self._look(session, _WAITING)
+        events = self._runnable(rows)
+        if len(events) < len(rows) and not are_all:
+            # What cannot run now stands at the head: it must not keep the others out.
+            ours = tuple_(InboxEvent.channel, InboxEvent.account).in_(list(self._channels))
+            rows, _ = await self._look(session, _WAITING.where(_NOT_WAITING_FOR_FILES, ours))
+            events = self._runnable(rows)
+        return events
+
+    async def _look(
+        self, session: AsyncSession, waiting: Select[Any]
+    ) -> tuple[Sequence[Any], bool]:
+        """The oldest rows of lanes that nobody else holds, and whether there are no more."""
+        rows = (await session.execute(waiting.limit(BATCH))).all()
+        are_all = len(rows) < BATCH
         if rows and not self._db.sqlite:
-            rows = await self._hold_lanes(session, [row.lane for row in rows])
+            rows = await self._hold_lanes(session, waiting, [row.lane for row in rows])
+        return rows, are_all
+
+    def _runnable(self, rows: Sequence[Any]) -> list[Event]:
+        """Without those of other accounts, those without their files yet and those behind."""
         events: list[Event] = []
         held_back: set[bytes] = set()
         for row in rows:
+            if (row.channel, row.account) not in self._channels:
+                continue
             if not row.ready:
                 held_back.add(row.lane)
                 self._fetch_soon(row)
-            elif row.lane not in held_back and (row.channel, row.account) in self._channels:
+            elif row.lane not in held_back:
                 events.append(self._open(row))
         return events
 
-    async def _hold_lanes(self, session: AsyncSession, lanes: list[bytes]) -> Sequence[Any]:
+    async def _hold_lanes(
+        self, session: AsyncSession, waiting: Select[Any], lanes: list[bytes]
+    ) -> Sequence[Any]:
         """PostgreSQL: a lane's advisory lock until the commit, then its rows as committed."""
         distinct = sorted(set(lanes))
         keys = [int.from_bytes(lane[:8], signed=True) for lane in distinct]
@@ -196,9 +226,9 @@ class Conversation:
         mine = {distinct[keys.index(row.key)] for row in held if row.held}
         if not mine:
             return []
-        return (
-            await session.execute(_WAITING.where(InboxEvent.lane.in_(mine)).limit(BATCH))
-        ).all()
+        ours = waiting.where(InboxEvent.lane.in_(mine)).limit(BATCH)
+        rows: Sequence[Any] = (await session.execute(ours)).all()
+        return rows
 
     def _open(self, row: Any) -> Event:
         raw = json.loads(self._vault.unseal_system(row.body, "inbox"))
@@ -240,8 +270,11 @@ class Conversation:
             answer = await self._handle(session, event, contact, now)
             if session.new or session.dirty or session.deleted:
                 await session.flush()
-        except (OperationalError, InterfaceError):
-            raise
+        except (OperationalError, InterfaceError) as error:
+            self._shaken[event.id] += 1
+            if self._shaken[event.id] < DATABASE_ATTEMPTS:
+                raise
+            raise _Undo(event.id, self._incident(event, error)) from error
         except UserError as error:
             outcome = _Verdict(error.reply)
         except Exception as error:  # the top of the turn
@@ -263,9 +296,12 @@ class Conversation:
         raw = _number_as_press(event.raw, contact) if not channel.caps.max_buttons else event.raw
         bot = self._bots[event.channel]
         state = FSMContext(DialogueState(contact), StorageKey(bot.id, contact.id, contact.id))
+        update = channel.update(raw, contact.id)
+        if _is_of_a_future_kind(update):
+            return None
         answer = await self._dispatcher.feed_update(
             bot,
-            channel.update(raw, contact.id),
+            update,
             session=session,
             contact=contact,
             state=state,
@@ -326,8 +362,7 @@ class Conversation:
     # Files are fetched before the turn and outside any transaction.
 
     def _fetch_soon(self, row: Any) -> None:
-        key = (row.channel, row.account)
-        if row.id not in self._fetching and key in self._channels:
+        if row.id not in self._fetching:
             self._fetching.add(row.id)
             self._background.start(self._fetch(self._open(row)), "fetch files")
 
@@ -341,6 +376,9 @@ class Conversation:
                     break
                 except OSError:
                     await asyncio.sleep(2**attempt)
+                except Exception as error:  # the top of the fetch: its lane waits for an end
+                    log.error("a file could not be taken in", error=type(error).__name__)
+                    break
             await self._keep(event, taken)
         finally:
             self._fetching.discard(event.id)
@@ -409,6 +447,18 @@ _WAITING = (
 )  # fmt: skip
 
 _INBOX = table(InboxEvent)
+_EARLIER = _INBOX.alias()
+_NOT_WAITING_FOR_FILES = (
+    InboxEvent.ready
+    & ~select(_EARLIER.c.id)
+    .where(
+        _EARLIER.c.lane == InboxEvent.lane,
+        _EARLIER.c.id < InboxEvent.id,
+        _EARLIER.c.done_at.is_(None),
+        ~_EARLIER.c.ready,
+    )
+    .exists()
+)
 _TRY_LOCKS = text(
     "SELECT key, pg_try_advisory_xact_lock(key) AS held FROM unnest(CAST(:keys AS bigint[])) AS key"
 )
@@ -417,6 +467,14 @@ _DONE = (
     .where(_INBOX.c.id == bindparam("b_id"))
     .values(done_at=bindparam("b_now"), body=None, files=[], incident_id=bindparam("b_incident"))
 )
+
+
+def _is_of_a_future_kind(update: Update) -> bool:
+    """aiogram would print such an update whole, with the person's words."""
+    try:
+        return not update.event_type
+    except UpdateTypeLookupError:
+        return True
 
 
 def _in_order(answer: Reply | None) -> list[Reply]:

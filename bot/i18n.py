@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 from babel.dates import format_date, format_datetime
 from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
 
 from bot.clock import VIETNAM
 from bot.replies import Arg, Choice, Reply, Until, Word
@@ -93,6 +94,8 @@ def spell(locale: str, arg: Arg) -> str:
             return _instant(locale, arg)
         case date():
             return _day(locale, arg)
+        case int():
+            return format_decimal(arg, locale=locale)
     return str(arg)
 
 

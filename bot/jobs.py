@@ -13,6 +13,7 @@ from bot.limits import forget_old
 from bot.media import FileStore
 from bot.scheduler import Job, Scheduler
 from handlers.consultations import drafts, lifecycle, review_jobs
+from handlers.officers import jobs as officer_jobs
 from storage.models.traffic import (
     InboxEvent,
     Incident,
@@ -35,11 +36,15 @@ def make_scheduler(base: Foundation) -> Scheduler:
     async def tell_officers(session: AsyncSession, now: datetime) -> None:
         await review_jobs.tell_officers(session, base.vault, now)
 
+    async def tell_admins(session: AsyncSession, now: datetime) -> None:
+        await officer_jobs.tell_admins(session, base.vault, now)
+
     return Scheduler(
         base.db,
         [
             Job("close consultations", 30, lifecycle.close_due),
             Job("tell officers", 60, tell_officers),
+            Job("tell admins", 60, tell_admins),
             Job("forget old traffic", 3600, forget_traffic),
             Job("forget drafts", 3600, drafts.forget_drafts),
             Job("sweep files", 3600, partial(sweep_files, base.store)),

@@ -42,6 +42,8 @@ from storage.models.traffic import MessageClass, OutboxMessage, OutboxState, Sto
 log = structlog.get_logger()
 LEASE = timedelta(seconds=45)
 TICK_SECONDS = 0.5
+RECORD_SECONDS = 0.05
+"""How long an outcome may wait for company; what a crash finds unrecorded is sent again."""
 BATCH = 200
 MOST_ATTEMPTS = 6
 LONGEST_WAIT = 20
@@ -313,6 +315,8 @@ class Outbox:
         """A group became a supergroup: its contact gets the new address."""
         hashed = lane(self._vault, one.channel.name, one.channel.account, one.address)
         async with self._db.transaction() as session:
+            if await session.scalar(select(Contact.id).where(Contact.address_hash == hashed)):
+                return  # It has spoken to us from there already and is a contact of its own.
             contact = await session.get_one(Contact, one.contact_id)
             person = await session.get_one(Person, contact.person_id)
             contact.address_hash = hashed
@@ -349,13 +353,17 @@ class Outbox:
     async def _store_records(self) -> None:
         try:
             while self._records:
-                await asyncio.sleep(0.005)
-                batch, self._records = self._records, []
-                await self._store_batch(batch)
+                await asyncio.sleep(RECORD_SECONDS)
+                await self._store_batch()
+        except asyncio.CancelledError:
+            # An orderly stop: what went out must not go again after the next start.
+            await self._store_batch()
+            raise
         finally:
             self._recording = False
 
-    async def _store_batch(self, batch: list[dict[str, Any]]) -> None:
+    async def _store_batch(self) -> None:
+        batch, self._records = self._records, []
         done = [record for record in batch if not record["b_keeps"]]
         later = [record for record in batch if record["b_keeps"]]
         try:
@@ -368,6 +376,9 @@ class Outbox:
             log.error("outcomes wait for the database", error=type(error).__name__)
             self._records = batch + self._records
             await asyncio.sleep(1)
+        except asyncio.CancelledError:
+            self._records = batch + self._records
+            raise
 
 
 def _due(now: datetime) -> Any:

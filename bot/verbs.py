@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 from contextlib import suppress
-from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import backup as backups
-from bot import console, i18n
+from bot import console, holiday_table, i18n, upkeep
 from bot.clock import OutsideCoverage, end_of_day, load_calendar
 from bot.config import Settings
 from bot.installation import recognise
@@ -25,14 +24,13 @@ from bot.media import FileStore
 from bot.replies import Until, UserError
 from storage import schema
 from storage.db import Database
-from storage.models.office import Office, Role
+from storage.models.office import Office
 from storage.seed import load_catalogue
 
 if TYPE_CHECKING:
     from handlers.consultations.intake import Action, Plan
 
 ABOUT = "The public's voice in emulation and commendation: chat, pages and the office's papers."
-ACTOR = "command"
 
 
 # The command line
@@ -43,22 +41,20 @@ def add_verbs(subparsers: Any) -> None:
     _add_upkeep(subparsers)
     _add_consultations(subparsers)
     _add_papers(subparsers)
+    upkeep.add_verbs(subparsers)
+    holiday_table.add_verb(subparsers)
 
 
 def _add_upkeep(verbs: Any) -> None:
-    verb = _verb(verbs, "migrate", migrate, "bring the database's schema up to date")
+    verb = console.verb(verbs, "migrate", migrate, "bring the database's schema up to date")
     verb.add_argument(
         "--check", action="store_true", help="only compare the revisions with the models"
     )
-    _verb(verbs, "demo", demo, "load an invented office into an empty database")
-    _verb(verbs, "check", check, "what is well, what is not, and how to mend it")
-    verb = _verb(verbs, "invite", invite, "let a colleague in; prints a single-use link")
-    verb.add_argument("role", choices=[str(role) for role in Role])
-    verb.add_argument("name", help="who it is for")
-    verb.add_argument("--office", default="", help="code of the office, when there are several")
-    verb = _verb(verbs, "backup", backup, "write everything but the key into one archive")
+    console.verb(verbs, "demo", demo, "load an invented office into an empty database")
+    console.verb(verbs, "check", check, "what is well, what is not, and how to mend it")
+    verb = console.verb(verbs, "backup", backup, "write everything but the key into one archive")
     verb.add_argument("file", type=Path)
-    verb = _verb(verbs, "restore", restore, "put an archive back (stop the service first)")
+    verb = console.verb(verbs, "restore", restore, "put an archive back (stop the service first)")
     verb.add_argument("file", type=Path)
     verb.add_argument("--overwrite", action="store_true", help="replace a database with data")
 
@@ -67,18 +63,22 @@ def _add_consultations(verbs: Any) -> None:
     kinds = verbs.add_parser("import", help="read an office's spreadsheet").add_subparsers(
         dest="kind", required=True, metavar="KIND"
     )
-    verb = _verb(kinds, "consultation", import_consultation, "a notice and its candidates, .xlsx")
+    verb = console.verb(
+        kinds, "consultation", import_consultation, "a notice and its candidates, .xlsx"
+    )
     verb.add_argument("file", type=Path, nargs="?", help="the spreadsheet")
     verb.add_argument("--commit", action="store_true", help="write; otherwise only say what would")
     verb.add_argument("--template", type=Path, metavar="OUT", help="write an empty form instead")
-    verb = _verb(verbs, "publish", publish, "open a consultation to the public")
+    verb = console.verb(verbs, "publish", publish, "open a consultation to the public")
     verb.add_argument("code")
-    verb = _verb(verbs, "close", close, "close a consultation")
+    verb = console.verb(verbs, "close", close, "close a consultation")
     verb.add_argument("code")
     verb.add_argument("--reason", default="", help="needed before its announced end")
-    verb = _verb(verbs, "move", move, "move the end of a consultation")
+    verb = console.verb(verbs, "move", move, "move the end of a consultation")
     verb.add_argument("code")
-    verb.add_argument("--to", required=True, type=_day, metavar="DATE", help="the new last day")
+    verb.add_argument(
+        "--to", required=True, type=console.day, metavar="DATE", help="the new last day"
+    )
     verb.add_argument("--reason", required=True, help="shown to the public with the old date")
 
 
@@ -86,27 +86,14 @@ def _add_papers(verbs: Any) -> None:
     kinds = verbs.add_parser("export", help="write data into a file").add_subparsers(
         dest="kind", required=True, metavar="KIND"
     )
-    verb = _verb(kinds, "opinions", export_opinions, "one row per opinion")
+    verb = console.verb(kinds, "opinions", export_opinions, "one row per opinion")
     verb.add_argument("code", nargs="?", help="of one consultation; all when left out")
     verb.add_argument("--format", choices=("xlsx", "csv", "json"), default="xlsx")
     verb.add_argument("--out", type=Path, required=True)
     verb.add_argument("--names", action="store_true", help="with the names that were given")
-    verb = _verb(verbs, "report", report, "the report to the council, .docx")
+    verb = console.verb(verbs, "report", report, "the report to the council, .docx")
     verb.add_argument("code")
     verb.add_argument("--out", type=Path, required=True)
-
-
-def _verb(verbs: Any, name: str, work: Any, words: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = verbs.add_parser(name, help=words, description=words)
-    parser.set_defaults(work=work)
-    return parser
-
-
-def _day(text: str) -> date:
-    for form in ("%Y-%m-%d", "%d/%m/%Y"):
-        with suppress(ValueError):
-            return datetime.strptime(text, form).date()  # noqa: DTZ007  # a day has no zone
-    raise argparse.ArgumentTypeError(f"{text} is no date: write 2026-12-10 or 10/12/2026")
 
 
 def run(settings: Settings, args: argparse.Namespace) -> int:
@@ -183,30 +170,6 @@ async def check(settings: Settings, args: argparse.Namespace) -> int:
     return 0 if sound else 1
 
 
-async def invite(settings: Settings, args: argparse.Namespace) -> int:
-    from handlers.officers import service
-
-    say, role = console.sayer(settings), Role(args.role)
-    async with console.database(settings) as db, db.transaction() as session:
-        office = await _office(session, args.office)
-        vault = console.vault(settings)
-        code = service.invite(session, vault, office.id, role, args.name, console.now())
-    console.show(say("command-invite-made", name=args.name.strip(), office=office.name))
-    console.show(f"  {settings.links}/chat#start=i-{code}")
-    console.show(say("command-invite-telegram", command=f"/start i-{code}"))
-    return 0
-
-
-async def _office(session: AsyncSession, code: str) -> Office:
-    offices = (await session.scalars(select(Office).order_by(Office.code))).all()
-    chosen = [office for office in offices if not code or office.code == code]
-    if len(chosen) == 1:
-        return chosen[0]
-    if not offices:
-        raise UserError("command-no-office")
-    raise UserError("command-which-office", codes=", ".join(office.code for office in offices))
-
-
 async def backup(settings: Settings, args: argparse.Namespace) -> int:
     say = console.sayer(settings)
     progress = console.Progress(say)
@@ -224,6 +187,7 @@ async def backup(settings: Settings, args: argparse.Namespace) -> int:
 async def restore(settings: Settings, args: argparse.Namespace) -> int:
     say, now = console.sayer(settings), console.now()
     progress = console.Progress(say)
+    _refuse_without_key(settings)
     console.make_home(settings)
     db = Database(settings.database)
     try:
@@ -241,6 +205,13 @@ async def restore(settings: Settings, args: argparse.Namespace) -> int:
     finally:
         await db.close()
     return 0
+
+
+def _refuse_without_key(settings: Settings) -> None:
+    """A key made now would not be the archive's: nothing that was sealed could be read."""
+    key = settings.home / "secret.key"
+    if not settings.secret_key.get_secret_value() and not key.exists():
+        raise UserError("command-restore-no-key", file=str(key))
 
 
 # Consultations
@@ -278,7 +249,7 @@ async def _import(db: Database, draft: Any, say: console.Say, *, commit: bool) -
             calendar = await load_calendar(session)
             title = say("intake-document")
             plan = await intake.import_consultations(
-                session, draft, calendar, console.now(), actor=ACTOR, document_title=title
+                session, draft, calendar, console.now(), actor=console.ACTOR, document_title=title
             )
             if plan.has_errors or not commit:
                 raise _Undo
@@ -306,7 +277,7 @@ async def publish(settings: Settings, args: argparse.Namespace) -> int:
     async with console.database(settings) as db, db.transaction() as session:
         asked = await lifecycle.by_code(session, args.code)
         await session.refresh(asked, ["candidates"])
-        await lifecycle.publish(session, asked, ACTOR, console.now())
+        await lifecycle.publish(session, asked, console.ACTOR, console.now())
     assert asked.closes_at is not None
     closes = Until(asked.closes_at)
     page = f"{settings.links}/c/{asked.code}"
@@ -326,7 +297,7 @@ async def close(settings: Settings, args: argparse.Namespace) -> int:
         if asked.closes_at and now < asked.closes_at and not reason:
             closes = Until(asked.closes_at)
             raise UserError("command-close-too-early", code=asked.code, closes=closes)
-        lifecycle.become(session, asked, ConsultationState.CLOSED, ACTOR, now, reason)
+        lifecycle.become(session, asked, ConsultationState.CLOSED, console.ACTOR, now, reason)
     console.show(console.sayer(settings)("command-close-done", code=asked.code))
     return 0
 
@@ -337,7 +308,7 @@ async def move(settings: Settings, args: argparse.Namespace) -> int:
     async with console.database(settings) as db, db.transaction() as session:
         asked = await lifecycle.by_code(session, args.code)
         old, new = asked.closes_at, end_of_day(args.to)
-        await lifecycle.move_end(session, asked, new, args.reason, ACTOR, console.now())
+        await lifecycle.move_end(session, asked, new, args.reason, console.ACTOR, console.now())
     assert old is not None
     say = console.sayer(settings)
     console.show(say("command-move-done", code=asked.code, old=Until(old), new=Until(new)))
@@ -360,7 +331,7 @@ async def export_opinions(settings: Settings, args: argparse.Namespace) -> int:
             )  # fmt: skip
         async with db.transaction() as session:
             what = "opinions with names" if args.names else "opinions"
-            service.note(session, now, ACTOR, "export", what, args.code or "*")
+            service.note(session, now, console.ACTOR, "export", what, args.code or "*")
     progress.end()
     console.show(say("command-export-done", count=count, file=str(args.out)))
     return 0
@@ -377,6 +348,6 @@ async def report(settings: Settings, args: argparse.Namespace) -> int:
             told = await papers.council_report(session, args.code, calendar, now)
         await asyncio.to_thread(paper.write, told, args.out, say)
         async with db.transaction() as session:
-            service.note(session, now, ACTOR, "report", "consultation", told.code)
+            service.note(session, now, console.ACTOR, "report", "consultation", told.code)
     console.show(say("command-report-done", file=str(args.out)))
     return 0

@@ -1,9 +1,9 @@
-"""The writer's connection to SQLite: only what may wait leaves the event loop.
+"""The writer's connection to SQLite: only what waits for the disk leaves the event loop.
 
 A statement of a turn takes microseconds here, the way to a thread and back some hundred: aiosqlite
-goes it four times for each SELECT. So statements run where they are; taking the write lock
-(another process may hold it) and committing (the disk) go to a thread. Whatever reads much has the
-readers' connections, which are aiosqlite's.
+goes it four times for each SELECT. So statements run where they are, the write lock that another
+process may hold is waited for here, and only a commit goes to a thread. Whatever reads much has
+the readers' connections, which are aiosqlite's.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
+
+BUSY_PAUSE = 0.01
+"""Seconds between two tries for a lock that another process holds."""
 
 
 class Cursor:
@@ -38,11 +41,11 @@ class Cursor:
         return self._cursor.lastrowid
 
     async def execute(self, operation: str, parameters: Sequence[Any] = ()) -> None:
-        if operation.startswith("BEGIN"):
-            await self._connection.away(self._cursor.execute, operation)
-            return
         await self._connection.idle()
-        self._cursor.execute(operation, parameters)
+        if operation.startswith("BEGIN"):
+            await self._connection.begin(self._cursor, operation)
+        else:
+            self._cursor.execute(operation, parameters)
 
     async def executemany(self, operation: str, parameters: Sequence[Any]) -> None:
         await self._connection.idle()
@@ -58,18 +61,32 @@ class Cursor:
 class Connection:
     """What SQLAlchemy asks of an asyncio driver's connection."""
 
-    def __init__(self, held: sqlite3.Connection) -> None:
+    def __init__(self, held: sqlite3.Connection, busy_seconds: float) -> None:
         self.held = held
         self._connection: sqlite3.Connection | None = held
         """None once closed: the dialect looks at it by this name."""
-        self._away: asyncio.Future[Any] | None = None
+        self._busy_seconds = busy_seconds
+        self._away: asyncio.Future[None] | None = None
         self._thread = ThreadPoolExecutor(1, "sqlite")
         """Its own: a commit must not queue behind pictures."""
 
-    async def away(self, work: Callable[..., Any], *given: Any) -> None:
+    async def begin(self, cursor: sqlite3.Cursor, operation: str) -> None:
+        """Waits for another process as long as SQLite would, without holding up this one."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._busy_seconds
+        while True:
+            try:
+                cursor.execute(operation)
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or loop.time() > until:
+                    raise
+                await asyncio.sleep(BUSY_PAUSE)
+
+    async def away(self, work: Callable[[], None]) -> None:
         """In a thread. One who is cancelled meanwhile leaves it running; the next one waits."""
         await self.idle()
-        self._away = asyncio.get_running_loop().run_in_executor(self._thread, work, *given)
+        self._away = asyncio.get_running_loop().run_in_executor(self._thread, work)
         await asyncio.shield(self._away)
 
     async def idle(self) -> None:
@@ -107,4 +124,4 @@ async def connect(path: str, busy_seconds: float) -> Connection:
     held = await asyncio.to_thread(
         sqlite3.connect, path, busy_seconds, isolation_level=None, check_same_thread=False
     )
-    return Connection(held)
+    return Connection(held, busy_seconds)

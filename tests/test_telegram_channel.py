@@ -284,7 +284,7 @@ async def test_a_refused_file_leaves_no_trace_in_the_draft(
     before = await count(world, OpinionFile)
     await person.sends_photo(jpeg(), "x" * 1024)
     await quiet(world)
-    assert any("quá mức 8000" in one for one in said(person)[-2:])
+    assert "Xin viết gọn lại" in said(person)[-1]
     await sends(citizen)
     assert await count(world, OpinionFile) == before == 0
 
@@ -314,7 +314,7 @@ async def test_a_contact_card_is_the_telephone_only_when_it_is_ones_own(
     await person.shares_contact("+84912345678", own=own)
     await quiet(world)
     if own:
-        assert "+84912345678" in said(person)[-1]
+        assert "0912 345 678" in said(person)[-1]
     else:
         assert "số điện thoại" in said(person)[-1]
     assert await count(world, Incident) == 0
@@ -626,8 +626,8 @@ async def test_many_photos_under_way_do_not_hold_up_anybody_else(
     """A flood of one person is that person's own queue."""
     faults = world.telegram.faults
     faults.only, faults.slow, faults.slow_seconds = frozenset({"getfile"}), 1.0, 1.5
-    for number in range(70):
-        await person.sends_photo(jpeg(60 + number, 40))
+    for _ in range(70):
+        await person.sends_voice(opus())
     other = TelegramCitizen(world.telegram.person(5_012_000_111), world)
     await other.person.says("/trogiup")
     started = time.monotonic()

@@ -195,6 +195,24 @@ def test_a_backup_says_that_the_key_is_not_in_it_and_comes_back(demo: Desk) -> N
     assert demo.types("check").code == 0
 
 
+def test_an_archive_is_not_put_back_before_its_key(demo: Desk, tmp_path: Path) -> None:
+    file, fresh = str(demo.home / "b.zip"), tmp_path / "fresh"
+    demo.types("backup", file)
+    refused = demo.types("restore", file, home=str(fresh))
+    assert refused.code == 1
+    assert str(fresh / "secret.key") in refused.err
+    assert len(refused.err.splitlines()) == 1
+    assert not fresh.exists()
+    fresh.mkdir()
+    (fresh / "secret.key").write_bytes((demo.home / "secret.key").read_bytes())
+    done = demo.types("restore", file, home=str(fresh))
+    assert (done.code, done.err.count("Traceback")) == (0, 0)
+    assert "được giữ ở" not in done.out
+    assert sorted(os.listdir(fresh)) == ["files", "neuguong.db", "secret.key"]
+    again = demo.types("restore", file, "--overwrite", home=str(fresh))
+    assert "được giữ ở" in again.out
+
+
 # Consultations
 
 

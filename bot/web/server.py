@@ -200,7 +200,7 @@ def secure(request: web.Request, response: web.StreamResponse) -> None:
         f"frame-ancestors {ancestors}",
     )
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "no-referrer")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
     response.headers.setdefault("Cache-Control", "no-store")
     lang = request.query.get("lang")
     if lang in i18n.LOCALES:

@@ -25,6 +25,7 @@ from bot.clock import (
     local_day,
     window_end,
 )
+from bot.contacts import Stranger, lane, meet
 from bot.media import FileStore
 from bot.replies import UserError
 from bot.vault import Vault
@@ -44,7 +45,7 @@ from storage.models.consultations import (
     Publication,
     Stance,
 )
-from storage.models.office import Office, Unit
+from storage.models.office import Office, Officer, Role, Unit
 from storage.models.traffic import StoredFile
 from storage.seed import load_catalogue
 
@@ -67,7 +68,8 @@ async def load(session: AsyncSession, vault: Vault, store: FileStore, now: datet
     calendar = await load_calendar(session)
     office = _office(session, told)
     await session.flush()
-    scene = _Scene(session, vault, store, told, office, now)
+    officer = await _officer(session, vault, office, told["officer"], now)
+    scene = _Scene(session, vault, store, told, office, officer, now)
     await _open(scene, calendar)
     await _closing_today(scene, calendar)
     await _closed(scene, calendar)
@@ -81,6 +83,7 @@ class _Scene:
     store: FileStore
     told: dict[str, Any]
     office: Office
+    officer: Officer
     now: datetime
 
 
@@ -100,6 +103,23 @@ def _office(session: AsyncSession, told: dict[str, Any]) -> Office:
         row.parent_id = ids.get(unit.get("parent", ""))
         session.add(row)
     return office
+
+
+async def _officer(
+    session: AsyncSession, vault: Vault, office: Office, name: str, now: datetime
+) -> Officer:
+    """Who decided on the invented opinions: gone again, so that nobody acts in that name and
+    what waits is told to real officers only. Behind the contact there is no channel."""
+    joined = now - timedelta(days=90)
+    address = lane(vault, "demo", "demo", name)
+    met = await meet(session, vault, {address: Stranger("demo", "demo", name, "vi")}, joined)
+    officer = Officer(
+        id=new_id(), office_id=office.id, contact_id=met[address].id, role=Role.OFFICER,
+        name=name, joined_at=joined, revoked_at=now,
+    )  # fmt: skip
+    session.add(officer)
+    await session.flush()
+    return officer
 
 
 async def _open(scene: _Scene, calendar: Calendar) -> None:
@@ -251,8 +271,9 @@ async def _decide(scene: _Scene, opinion: Opinion, told: dict[str, Any], at: dat
         await service.withdraw(scene.session, opinion, at)
     elif state != OpinionState.FILED:
         opinion.state, opinion.reason = state, told.get("reason", "")
-        opinion.decided_by, opinion.decided_at = _ACTOR, at
-        service.note(scene.session, at, _ACTOR, f"make {state}", "opinion", opinion.id)
+        opinion.decided_by, opinion.decided_at = scene.officer.id, at
+        actor = f"officer:{scene.officer.id}"
+        service.note(scene.session, at, actor, f"make {state}", "opinion", opinion.id)
 
 
 async def _matter(

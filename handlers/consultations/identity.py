@@ -9,6 +9,7 @@ from bot.text import tidy
 
 LONGEST_NAME = 100
 LONGEST_ADDRESS = 300
+_VIETNAM = 84
 
 
 def checked_name(typed: str) -> str:
@@ -20,14 +21,16 @@ def checked_name(typed: str) -> str:
 
 
 def checked_telephone(typed: str) -> str:
-    """A Vietnamese or international number in the form +84912345678. Raises UserError."""
+    """As people here write it, 0912 345 678; a foreign one with its country. Raises UserError."""
     try:
         number = phonenumbers.parse(tidy(typed), "VN")
     except phonenumbers.NumberParseException:
         raise UserError("identity-bad-telephone") from None
     if not phonenumbers.is_possible_number(number):
         raise UserError("identity-bad-telephone")
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    form = phonenumbers.PhoneNumberFormat
+    at_home = number.country_code == _VIETNAM
+    return phonenumbers.format_number(number, form.NATIONAL if at_home else form.INTERNATIONAL)
 
 
 def checked_address(typed: str) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, time
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -36,16 +37,23 @@ def window(asked: Consultation, counting: Counting | None = None) -> Window:
 
 
 def schedule(asked: Consultation, calendar: Calendar) -> None:
-    """Computes the end from the day of posting. Raises OutsideCoverage beyond the holiday table."""
+    """Computes the end from the day of posting. Raises OutsideCoverage beyond the table."""
     if asked.posted_on is None:
         return
-    posted = datetime.combine(asked.posted_on, time(), VIETNAM).astimezone(UTC)
-    asked.opens_at = asked.opens_at or posted
-    asked.computed_ends_at = window_end(calendar, posted, window(asked))
+    asked.opens_at = asked.opens_at or _posted_at(asked.posted_on)
+    asked.computed_ends_at = _computed_end(asked, asked.posted_on, calendar)
     announced = asked.announced_ends_at
     asked.closes_at = (
         max(asked.computed_ends_at, announced) if announced else asked.computed_ends_at
     )
+
+
+def _posted_at(posted_on: date) -> datetime:
+    return datetime.combine(posted_on, time(), VIETNAM).astimezone(UTC)
+
+
+def _computed_end(asked: Consultation, posted_on: date, calendar: Calendar) -> datetime:
+    return window_end(calendar, _posted_at(posted_on), window(asked))
 
 
 def announced_too_short(asked: Consultation) -> bool:
@@ -113,6 +121,88 @@ async def move_end(
     )  # fmt: skip
     asked.closes_at = closes_at
     note(session, now, actor, "move end", "consultation", asked.id, reason)
+
+
+@dataclass(frozen=True)
+class Recount:
+    """An open consultation whose computed end the holiday table now puts elsewhere."""
+
+    asked: Consultation
+    computed_before: datetime | None
+    computed_now: datetime
+    closes_before: datetime
+    closes_now: datetime
+    """Never earlier than what the public has been told: that is changed by `move_end` alone."""
+
+
+async def recounts(session: AsyncSession, calendar: Calendar) -> list[Recount]:
+    """What the calendar would change, without changing it. Raises OutsideCoverage."""
+    running = await session.scalars(
+        select(Consultation)
+        .where(Consultation.state.in_((ConsultationState.OPEN, ConsultationState.SUSPENDED)))
+        .order_by(Consultation.code)
+        .with_for_update()
+    )
+    found = []
+    for asked in running.all():
+        if asked.posted_on is None or asked.closes_at is None:
+            continue
+        computed = _computed_end(asked, asked.posted_on, calendar)
+        if computed != asked.computed_ends_at:
+            old = asked.closes_at
+            found.append(Recount(asked, asked.computed_ends_at, computed, old, max(old, computed)))
+    return found
+
+
+def recount(session: AsyncSession, found: Recount, reason: str, actor: str, now: datetime) -> None:
+    """Takes over what `recounts` found; a close that moves is shown with its old date."""
+    asked = found.asked
+    asked.computed_ends_at = found.computed_now
+    if found.closes_now != found.closes_before:
+        asked.closes_at = found.closes_now
+        session.add(
+            ScheduleChange(
+                id=new_id(), consultation_id=asked.id, at=now, reason=reason[:500],
+                old_closes_at=found.closes_before, new_closes_at=found.closes_now,
+            )
+        )  # fmt: skip
+    note(session, now, actor, "recount end", "consultation", asked.id, reason)
+
+
+def record_posting(
+    session: AsyncSession,
+    asked: Consultation,
+    medium: str,
+    at: datetime,
+    url: str,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Adds a place where the notice has appeared: evidence for the council, shown to the public.
+
+    Raises UserError for a draft, and for what is still to come.
+    """
+    if asked.state == ConsultationState.DRAFT:
+        raise UserError("consultations-posting-of-draft", code=asked.code)
+    if at > now:
+        raise UserError("consultations-posting-to-come", at=at)
+    session.add(Publication(id=new_id(), consultation_id=asked.id, medium=medium, at=at, url=url))
+    note(session, now, actor, "record posting", "consultation", asked.id, f"{medium} {url}")
+
+
+def keep_late(
+    session: AsyncSession, asked: Consultation, keeps: bool, actor: str, now: datetime
+) -> None:
+    """Whether opinions after the end are kept apart or refused. Raises UserError once it may
+    have been applied to somebody: the rule holds for everybody alike."""
+    if asked.state not in (
+        ConsultationState.DRAFT,
+        ConsultationState.APPROVED,
+        ConsultationState.OPEN,
+    ):
+        raise UserError("consultations-late-rule-fixed", code=asked.code)
+    asked.keeps_late = keeps
+    note(session, now, actor, "keep late" if keeps else "refuse late", "consultation", asked.id)
 
 
 async def changes(session: AsyncSession, asked: Consultation) -> Sequence[ScheduleChange]:
