@@ -56,7 +56,7 @@ class _DayOfKind(argparse.Action):
         values: str | Sequence[Any] | None,
         option_string: str | None = None,
     ) -> None:
-        written, kind = values or ("", "")
+        written, kind = list(values or ("", ""))
         if kind not in list(DayKind):
             raise argparse.ArgumentError(self, f"{kind} is none of {', '.join(DayKind)}")
         try:

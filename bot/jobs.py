@@ -12,7 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.limits import forget_old
 from bot.media import FileStore
 from bot.scheduler import Job, Scheduler
-from handlers.consultations import drafts, lifecycle, review_jobs
+from handlers.consultations import drafts, lifecycle
+from handlers.consultations.review import jobs as review_jobs
 from handlers.officers import jobs as officer_jobs
 from storage.models.traffic import (
     InboxEvent,

@@ -106,7 +106,7 @@ async def office(settings: Settings, args: argparse.Namespace) -> int:
 
 
 async def _office_to_keep(session: AsyncSession, code: str, name: str | None) -> Office:
-    from handlers.consultations.draft import notice_code
+    from handlers.consultations.papers.draft import notice_code
 
     if not name or not name.strip() or await session.scalar(select(Office.id).limit(1)):
         return await _office(session, code)

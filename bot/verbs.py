@@ -28,7 +28,7 @@ from storage.models.office import Office
 from storage.seed import load_catalogue
 
 if TYPE_CHECKING:
-    from handlers.consultations.intake import Action, Plan
+    from handlers.consultations.papers.intake import Action, Plan
 
 ABOUT = "The public's voice in emulation and commendation: chat, pages and the office's papers."
 
@@ -218,7 +218,7 @@ def _refuse_without_key(settings: Settings) -> None:
 
 
 async def import_consultation(settings: Settings, args: argparse.Namespace) -> int:
-    from handlers.consultations import intake, spreadsheet
+    from handlers.consultations.papers import intake, spreadsheet
 
     say = console.sayer(settings)
     async with console.database(settings) as db:
@@ -242,7 +242,7 @@ class _Undo(Exception):
 
 
 async def _import(db: Database, draft: Any, say: console.Say, *, commit: bool) -> Plan:
-    from handlers.consultations import intake
+    from handlers.consultations.papers import intake
 
     with suppress(_Undo):
         async with db.transaction() as session:
@@ -319,7 +319,8 @@ async def move(settings: Settings, args: argparse.Namespace) -> int:
 
 
 async def export_opinions(settings: Settings, args: argparse.Namespace) -> int:
-    from handlers.consultations import papers, service
+    from handlers.consultations import service
+    from handlers.consultations.papers import council as papers
 
     say, now = console.sayer(settings), console.now()
     progress = console.Progress(say)
@@ -338,8 +339,9 @@ async def export_opinions(settings: Settings, args: argparse.Namespace) -> int:
 
 
 async def report(settings: Settings, args: argparse.Namespace) -> int:
-    from handlers.consultations import papers, service
-    from handlers.consultations import report as paper
+    from handlers.consultations import service
+    from handlers.consultations.papers import council as papers
+    from handlers.consultations.papers import report as paper
 
     say, now = console.sayer(settings), console.now()
     async with console.database(settings) as db:

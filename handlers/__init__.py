@@ -12,18 +12,18 @@ if TYPE_CHECKING:
 CHATS = (
     "handlers.start.chat",
     "handlers.officers.chat",
-    "handlers.consultations.review_chat",
+    "handlers.consultations.review.chat",
     "handlers.consultations.follow_up_chat",
     "handlers.consultations.chat",
     "handlers.start.fallback",
 )
 """In the order in which they are asked; the last one answers whatever nobody took."""
 PAGES = (
-    "handlers.consultations.web",
-    "handlers.consultations.web_files",
-    "handlers.consultations.web_form",
-    "handlers.consultations.web_receipt",
-    "handlers.consultations.review_web",
+    "handlers.consultations.pages.consultations",
+    "handlers.consultations.pages.files",
+    "handlers.consultations.pages.form",
+    "handlers.consultations.pages.receipt",
+    "handlers.consultations.review.web",
 )
 
 

@@ -70,9 +70,9 @@ DATED = {"papers-detail-date", "papers-hint-posted-on", "papers-hint-submission"
 """Examples of how a date is written in the office's own spreadsheet."""
 
 WORDS_IN_CODE = {
-    "handlers/consultations/award_names.py",
+    "handlers/consultations/papers/award_names.py",
     "handlers/consultations/demo.py",
-    "handlers/consultations/headings.py",
+    "handlers/consultations/papers/headings.py",
 }
 """Data: how offices write headings, and the invented office. Read or recognised, never said."""
 

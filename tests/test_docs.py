@@ -19,7 +19,7 @@ from bot.channels.telegram_door import TelegramDoor
 from bot.clock import load_calendar
 from bot.config import PREFIX, Settings
 from bot.vault import Vault
-from handlers.consultations import export
+from handlers.consultations.papers import export
 from storage import schema
 from storage.db import Database
 

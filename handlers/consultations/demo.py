@@ -30,7 +30,7 @@ from bot.media import FileStore
 from bot.replies import UserError
 from bot.vault import Vault
 from handlers.consultations import illustrations, lifecycle, service
-from handlers.consultations.draft import candidate_key
+from handlers.consultations.papers.draft import candidate_key
 from storage.models.base import new_id
 from storage.models.consultations import (
     Candidate,

@@ -11,7 +11,7 @@ import openpyxl
 from openpyxl.worksheet.worksheet import Worksheet
 
 from bot.i18n import say
-from handlers.consultations.spreadsheet import AwardName
+from handlers.consultations.papers.spreadsheet import AwardName
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOGUE = json.loads((ROOT / "storage/catalogue/awards.json").read_text(encoding="utf-8"))

@@ -17,8 +17,10 @@ from bot import app
 from bot.clock import end_of_day
 from bot.config import Settings
 from bot.web import server
-from handlers.consultations import web as pages
-from handlers.consultations import web_files, web_form, web_receipt
+from handlers.consultations.pages import consultations as pages
+from handlers.consultations.pages import files as web_files
+from handlers.consultations.pages import form as web_form
+from handlers.consultations.pages import receipt as web_receipt
 from storage.models.consultations import (
     Award,
     Candidate,

@@ -14,8 +14,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from handlers.consultations import export
-from handlers.consultations.export import COLUMNS, FORMAT, ExportScope, OpinionRow
+from handlers.consultations.papers import export
+from handlers.consultations.papers.export import COLUMNS, FORMAT, ExportScope, OpinionRow
 from storage.models.consultations import Opinion
 from tests.consultations.papers import EN, VI
 

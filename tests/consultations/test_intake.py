@@ -12,7 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from bot.clock import Calendar, end_of_day, load_calendar
-from handlers.consultations import intake, lifecycle, spreadsheet
+from handlers.consultations import lifecycle
+from handlers.consultations.papers import intake, spreadsheet
 from storage import schema
 from storage.db import Database
 from storage.models.consultations import Candidate, Consultation, ConsultationState, Publication

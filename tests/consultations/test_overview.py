@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from bot.clock import load_calendar, next_office_opening
 from bot.replies import UserError
-from handlers.consultations import overview, review_jobs
+from handlers.consultations.review import jobs as review_jobs
+from handlers.consultations.review import overview
 from storage.models.base import new_id
 from storage.models.consultations import (
     Consultation,

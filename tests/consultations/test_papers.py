@@ -20,7 +20,9 @@ from bot.clock import VIETNAM, load_calendar
 from bot.media import FileStore
 from bot.replies import UserError
 from bot.vault import Vault
-from handlers.consultations import demo, lifecycle, papers, report, service
+from handlers.consultations import demo, lifecycle, service
+from handlers.consultations.papers import council as papers
+from handlers.consultations.papers import report
 from storage import schema
 from storage.db import Database
 from storage.models.base import new_id

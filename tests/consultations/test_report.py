@@ -14,8 +14,8 @@ from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml.ns import qn
 from docx.shared import Mm, Pt
 
-from handlers.consultations import report
-from handlers.consultations.report import (
+from handlers.consultations.papers import report
+from handlers.consultations.papers.report import (
     CandidateLine,
     CouncilReport,
     Count,

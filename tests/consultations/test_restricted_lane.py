@@ -7,7 +7,7 @@ import re
 import aiohttp
 from sqlalchemy import select
 
-from handlers.consultations import matters, reading_links
+from handlers.consultations.review import matters, reading_links
 from storage.models.consultations import (
     MatterState,
     Opinion,

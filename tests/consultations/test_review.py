@@ -8,7 +8,9 @@ import pytest
 from sqlalchemy import select
 
 from bot.replies import UserError
-from handlers.consultations import review, rights, service, waiting
+from handlers.consultations import service
+from handlers.consultations.review import rights, waiting
+from handlers.consultations.review import service as review
 from storage.models.consultations import ConsultationState, Opinion, OpinionState
 from storage.models.office import Officer, Role
 from tests.cast import Citizen, WebCitizen

@@ -15,9 +15,9 @@ import pytest
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from openpyxl.worksheet.worksheet import Worksheet
 
-from handlers.consultations.award_names import AwardFinder
-from handlers.consultations.draft import candidate_key, notice_code, plain
-from handlers.consultations.spreadsheet import (
+from handlers.consultations.papers.award_names import AwardFinder
+from handlers.consultations.papers.draft import candidate_key, notice_code, plain
+from handlers.consultations.papers.spreadsheet import (
     MAX_BYTES,
     MAX_ROWS,
     Draft,

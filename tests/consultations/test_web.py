@@ -14,7 +14,7 @@ from PIL import Image
 from sqlalchemy import func, select
 
 from handlers.consultations import service
-from handlers.consultations.web_files import qr
+from handlers.consultations.pages.files import qr
 from storage.models.consultations import (
     CaseMessage,
     Consultation,

@@ -17,11 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot import i18n
 from bot.contacts import Contact
 from bot.replies import Arg, Choice, Reply, Until, Word, choice, reply
-from handlers.consultations import officer_writing, overview
-from handlers.consultations.officer_writing import Doing, Purpose
-from handlers.consultations.officers_only import Pressed, guarded
-from handlers.consultations.overview import Standing
-from handlers.consultations.presses import Press, press
+from handlers.consultations.review import officer_writing, overview
+from handlers.consultations.review.officer_writing import Doing, Purpose
+from handlers.consultations.review.officers_only import Pressed, guarded
+from handlers.consultations.review.overview import Standing
+from handlers.consultations.review.presses import Press, press
 from storage.models.consultations import Consultation, ConsultationState, OpinionState, Stance
 from storage.models.office import Officer, Role
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from handlers.consultations.draft import plain
+from handlers.consultations.papers.draft import plain
 
 _LONGEST_HEADING = 90
 

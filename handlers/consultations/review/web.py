@@ -12,8 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot import i18n
 from bot.replies import UserError
 from bot.web.server import Services, own_session, page, services
-from handlers.consultations import matters, reading_links, review, rights, service
-from handlers.consultations.reading_links import Reading
+from handlers.consultations import service
+from handlers.consultations.review import matters, reading_links, rights
+from handlers.consultations.review import service as review
+from handlers.consultations.review.reading_links import Reading
 from storage.models.office import Officer
 from storage.models.traffic import StoredFile
 

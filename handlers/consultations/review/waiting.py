@@ -8,7 +8,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from handlers.consultations import review, rights
+from handlers.consultations.review import rights
+from handlers.consultations.review import service as review
 from storage.models.consultations import (
     Candidate,
     CaseMessage,

@@ -20,21 +20,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.clock import Calendar, OutsideCoverage, load_calendar, working_days_between
 from bot.replies import Choice, Reply, Word, choice, reply
 from bot.vault import Vault
-from handlers.consultations import (
+from handlers.consultations.review import (
     evidence_chat,
     matters,
     matters_chat,
     officer_writing,
     overview,
     overview_chat,
-    review,
     waiting,
 )
-from handlers.consultations.officer_writing import Doing, Purpose
-from handlers.consultations.officers_only import Pressed, forget_writing, guarded
-from handlers.consultations.presses import Press, press
-from handlers.consultations.review import Case
-from handlers.consultations.waiting import Group
+from handlers.consultations.review import service as review
+from handlers.consultations.review.officer_writing import Doing, Purpose
+from handlers.consultations.review.officers_only import Pressed, forget_writing, guarded
+from handlers.consultations.review.presses import Press, press
+from handlers.consultations.review.service import Case
+from handlers.consultations.review.waiting import Group
 from storage.models.consultations import IdentityLevel, Opinion, OpinionState
 from storage.models.office import Officer, Role
 

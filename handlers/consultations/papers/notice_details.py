@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TypeVar
 
-from handlers.consultations import wording
-from handlers.consultations.draft import (
+from handlers.consultations.papers import wording
+from handlers.consultations.papers.draft import (
     Candidate,
     DayUnit,
     LegalBasis,
@@ -20,8 +20,8 @@ from handlers.consultations.draft import (
     notice_code,
     plain,
 )
-from handlers.consultations.headings import REPEATED, is_hint_heading, label_of
-from handlers.consultations.workbook import Sheet, Value, cell_text, letter
+from handlers.consultations.papers.headings import REPEATED, is_hint_heading, label_of
+from handlers.consultations.papers.workbook import Sheet, Value, cell_text, letter
 
 _T = TypeVar("_T")
 

@@ -18,10 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.config import Settings
 from bot.replies import Reply, Word, choice, link, reply
 from bot.vault import Vault
-from handlers.consultations import matters, officer_writing, reading_links
-from handlers.consultations.officer_writing import Doing, Purpose
-from handlers.consultations.officers_only import Pressed, forget_writing, guarded
-from handlers.consultations.presses import Press, press
+from handlers.consultations.review import matters, officer_writing, reading_links
+from handlers.consultations.review.officer_writing import Doing, Purpose
+from handlers.consultations.review.officers_only import Pressed, forget_writing, guarded
+from handlers.consultations.review.presses import Press, press
 from storage.models.consultations import MatterState, RestrictedMatter
 from storage.models.office import Officer, Role
 

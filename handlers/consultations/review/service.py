@@ -20,8 +20,9 @@ from bot import i18n, outbox
 from bot.replies import Reply, UserError, Word, choice, reply
 from bot.text import tidy
 from bot.vault import Vault
-from handlers.consultations import rights, service
-from handlers.consultations.presses import press
+from handlers.consultations import service
+from handlers.consultations.review import rights
+from handlers.consultations.review.presses import press
 from storage.models.base import new_id
 from storage.models.consultations import (
     LIVE_STATES,

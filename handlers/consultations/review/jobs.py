@@ -12,8 +12,8 @@ from bot import outbox
 from bot.clock import OutsideCoverage, load_calendar, office_hours_open
 from bot.replies import Reply, choice, reply
 from bot.vault import Vault
-from handlers.consultations import matters, waiting
-from handlers.consultations.presses import press
+from handlers.consultations.review import matters, waiting
+from handlers.consultations.review.presses import press
 from storage.models.consultations import MatterState
 from storage.models.office import Officer, Role
 

@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.clock import VIETNAM, Calendar, Counting, closing_day, last_day
 from bot.replies import UserError
 from bot.vault import Unreadable, Vault
-from handlers.consultations import export, lifecycle, report, service
+from handlers.consultations import lifecycle, service
+from handlers.consultations.papers import export, report
 from storage.models.consultations import (
     Award,
     Candidate,

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from handlers.consultations import draft as read
+from handlers.consultations.papers import draft as read
 from storage.models.base import new_id
 from storage.models.consultations import (
     Candidate,

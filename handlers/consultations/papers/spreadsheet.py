@@ -14,16 +14,23 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from handlers.consultations.award_names import AwardFinder
-from handlers.consultations.candidate_table import (
+from handlers.consultations.papers.award_names import AwardFinder
+from handlers.consultations.papers.candidate_table import (
     CandidateTable,
     number_candidates,
     table_heading,
 )
-from handlers.consultations.draft import AwardName, Candidate, Draft, LegalBasis, Notice, Problem
-from handlers.consultations.notice_details import Details, NoticeMaker
-from handlers.consultations.template import write_template
-from handlers.consultations.workbook import (
+from handlers.consultations.papers.draft import (
+    AwardName,
+    Candidate,
+    Draft,
+    LegalBasis,
+    Notice,
+    Problem,
+)
+from handlers.consultations.papers.notice_details import Details, NoticeMaker
+from handlers.consultations.papers.template import write_template
+from handlers.consultations.papers.workbook import (
     MAX_BYTES,
     MAX_ROWS,
     Sheet,

@@ -25,12 +25,13 @@ from bot.media import Stored
 from bot.replies import Reply, UserError, Word
 from bot.vault import Vault
 from bot.web.server import locale_of, own_session, services, session_of, source_of
-from handlers.consultations import opinion_form, service, uploads
+from handlers.consultations import service, uploads
 from handlers.consultations.concerns import looks_like_denunciation
-from handlers.consultations.opinion_form import Errors, Form
-from handlers.consultations.posted import Posted, read_form
-from handlers.consultations.web import About, about_of, show
-from handlers.consultations.web_files import qr
+from handlers.consultations.pages import opinion_form
+from handlers.consultations.pages.consultations import About, about_of, show
+from handlers.consultations.pages.files import qr
+from handlers.consultations.pages.opinion_form import Errors, Form
+from handlers.consultations.pages.posted import Posted, read_form
 from storage.models.base import new_id
 from storage.models.consultations import IdentityLevel, Opinion, OpinionState, Receipt, Stance
 

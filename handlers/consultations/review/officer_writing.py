@@ -20,9 +20,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.contacts import Contact
 from bot.replies import Reply, choice, reply
 from bot.vault import Vault
-from handlers.consultations import review, rights
-from handlers.consultations.officers_only import Pressed, Writing, forget_writing, guarded
-from handlers.consultations.presses import press
+from handlers.consultations.review import rights
+from handlers.consultations.review import service as review
+from handlers.consultations.review.officers_only import Pressed, Writing, forget_writing, guarded
+from handlers.consultations.review.presses import press
 from storage.models.office import Officer, Role
 
 log = structlog.get_logger()

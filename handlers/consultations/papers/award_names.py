@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from handlers.consultations.draft import AwardName, plain
+from handlers.consultations.papers.draft import AwardName, plain
 
 _CLASSES = {
     **dict.fromkeys(("1", "i", "nhat", "mot"), "nhat"),

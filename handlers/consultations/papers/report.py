@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Literal
 
 from bot.text import fold
-from handlers.consultations.document import Frame, Paper
-from handlers.consultations.draft import Counting, DayUnit
-from handlers.consultations.export import CHANNELS
+from handlers.consultations.papers.document import Frame, Paper
+from handlers.consultations.papers.draft import Counting, DayUnit
+from handlers.consultations.papers.export import CHANNELS
 
 Say = Callable[..., str]
 

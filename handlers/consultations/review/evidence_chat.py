@@ -15,9 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.config import Settings
 from bot.replies import Picture, Reply, choice, link, reply
 from bot.vault import Vault
-from handlers.consultations import reading_links, review, rights, service
-from handlers.consultations.officers_only import Pressed, guarded
-from handlers.consultations.presses import Press, press
+from handlers.consultations import service
+from handlers.consultations.review import reading_links, rights
+from handlers.consultations.review import service as review
+from handlers.consultations.review.officers_only import Pressed, guarded
+from handlers.consultations.review.presses import Press, press
 from storage.models.office import Officer, Role
 
 IDENTITY_REASONS = (

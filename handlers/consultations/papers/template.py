@@ -9,7 +9,7 @@ from typing import Any
 
 import xlsxwriter  # it ships no types
 
-from handlers.consultations.draft import AwardName
+from handlers.consultations.papers.draft import AwardName
 
 Say = Callable[..., str]
 

@@ -16,7 +16,7 @@ from bot.clock import VIETNAM
 from bot.replies import Until
 from bot.web.server import locale_of, services, session_of
 from handlers.consultations import lifecycle, service
-from handlers.consultations.web import consultation_of, path_of
+from handlers.consultations.pages.consultations import consultation_of, path_of
 from storage.models.consultations import Consultation
 from storage.models.traffic import StoredFile
 

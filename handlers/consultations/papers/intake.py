@@ -21,11 +21,12 @@ from sqlalchemy.orm import selectinload
 
 from bot.clock import Calendar, OutsideCoverage, end_of_day
 from bot.text import fold
-from handlers.consultations import draft as read
-from handlers.consultations import intake_candidates, lifecycle
-from handlers.consultations.intake_candidates import Fields
+from handlers.consultations import lifecycle
+from handlers.consultations.papers import draft as read
+from handlers.consultations.papers import intake_candidates
+from handlers.consultations.papers.intake_candidates import Fields
+from handlers.consultations.papers.spreadsheet import explain
 from handlers.consultations.service import note
-from handlers.consultations.spreadsheet import explain
 from storage.models.base import new_id
 from storage.models.consultations import (
     Award,

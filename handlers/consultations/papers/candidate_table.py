@@ -6,11 +6,18 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from handlers.consultations import wording
-from handlers.consultations.award_names import AwardFinder
-from handlers.consultations.draft import Candidate, Kind, Problem, Severity, candidate_key, plain
-from handlers.consultations.headings import also_in, column_of
-from handlers.consultations.workbook import Sheet, Value, cell_text, letter
+from handlers.consultations.papers import wording
+from handlers.consultations.papers.award_names import AwardFinder
+from handlers.consultations.papers.draft import (
+    Candidate,
+    Kind,
+    Problem,
+    Severity,
+    candidate_key,
+    plain,
+)
+from handlers.consultations.papers.headings import also_in, column_of
+from handlers.consultations.papers.workbook import Sheet, Value, cell_text, letter
 
 LIMITS = {"name": 300, "position": 300, "unit": 300, "code": 60, "summary": 20_000}
 

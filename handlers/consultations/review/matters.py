@@ -16,7 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot import outbox
 from bot.replies import UserError, Word, reply
 from bot.vault import Vault
-from handlers.consultations import review, rights, service
+from handlers.consultations import service
+from handlers.consultations.review import rights
+from handlers.consultations.review import service as review
 from storage.models.base import new_id
 from storage.models.consultations import (
     Candidate,

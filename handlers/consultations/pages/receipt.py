@@ -23,10 +23,10 @@ from bot.limits import Limit, count, refuse_beyond
 from bot.replies import Reply, UserError, Word
 from bot.web.server import locale_of, own_session, services, source_of
 from handlers.consultations import service, uploads
-from handlers.consultations.posted import read_form
-from handlers.consultations.web import award_name, show
-from handlers.consultations.web_files import qr
-from handlers.consultations.web_form import CHANNEL, receipt_link, take_files
+from handlers.consultations.pages.consultations import award_name, show
+from handlers.consultations.pages.files import qr
+from handlers.consultations.pages.form import CHANNEL, receipt_link, take_files
+from handlers.consultations.pages.posted import read_form
 from storage.models.consultations import (
     LIVE_STATES,
     Candidate,

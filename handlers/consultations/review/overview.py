@@ -12,7 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import VIETNAM, Calendar, OutsideCoverage, day_number, load_calendar
 from bot.replies import UserError
-from handlers.consultations import lifecycle, review, rights
+from handlers.consultations import lifecycle
+from handlers.consultations.review import rights
+from handlers.consultations.review import service as review
 from storage.models.consultations import (
     LIVE_STATES,
     Consultation,

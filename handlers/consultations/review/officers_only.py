@@ -13,7 +13,7 @@ from aiogram.fsm.state import State, StatesGroup
 from aiogram.types import CallbackQuery, TelegramObject
 
 from bot.replies import reply
-from handlers.consultations import presses, rights
+from handlers.consultations.review import presses, rights
 from storage.models.office import Role
 
 log = structlog.get_logger()
