@@ -214,7 +214,7 @@ async def _work(base: Foundation, role: str, opened: AsyncExitStack, stop: async
     try:
         dialogue = await asyncio.to_thread(load_dialogue, base)
         opened.push_async_callback(dialogue.close)
-        if base.db.sqlite:
+        if await base.db.join():
             await dialogue.outbox.reclaim()
         base.background.start(dialogue.conversation.run(), "conversation")
         base.background.start(dialogue.outbox.run(), "outbox")

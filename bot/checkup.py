@@ -8,9 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aiohttp import ClientError, ClientSession, ClientTimeout
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,6 +23,9 @@ from storage import schema
 from storage.db import Database, UnsafeStorage
 from storage.models.office import Office
 from storage.models.traffic import OutboxMessage, OutboxState
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession
 
 LEAST_FREE_BYTES = 500 * 1024 * 1024
 
@@ -166,6 +168,8 @@ async def _telegram(settings: Settings, db: Database) -> Finding:
     token = settings.telegram_token.get_secret_value()
     if not token:
         return Finding(True, "command-check-no-telegram")
+    from aiohttp import ClientError, ClientSession, ClientTimeout
+
     try:
         async with ClientSession(timeout=ClientTimeout(total=10)) as http:
             me = await _ask_telegram(http, settings, "getMe")

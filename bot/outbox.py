@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import Select, bindparam, insert, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -173,13 +173,15 @@ class Outbox:
                 await asyncio.sleep(TICK_SECONDS)
 
     async def reclaim(self) -> None:
-        """Only where no other process sends: what the last run was sending is free at once."""
+        """Only where no other process sends: takes up what the last run was sending.
+
+        Returns when all of it stands in line, so that no answer to a later turn overtakes it.
+        """
+        sending = OutboxMessage.state == OutboxState.SENDING
         async with self._db.transaction() as session:
-            await session.execute(
-                update(OutboxMessage)
-                .where(OutboxMessage.state == OutboxState.SENDING)
-                .values(lease_until=self._clock())
-            )
+            await self._set_aside_doubtful(session, sending)
+            rows = await self._claim(session, _open_messages(sending), self._clock())
+        self._hand_over_rows(rows)
 
     async def settled(self) -> None:
         """Returns when nothing handed over waits any more."""
@@ -188,30 +190,37 @@ class Outbox:
     async def send_due(self) -> int:
         """Claims what is due and starts sending it; returns how many."""
         now = self._clock()
+        ownerless = (OutboxMessage.state == OutboxState.SENDING) & (
+            OutboxMessage.lease_until < now
+        )
+        due = or_(OutboxMessage.state == OutboxState.QUEUED, ownerless)
         async with self._db.transaction() as session:
-            await self._set_aside_doubtful(session, now)
-            rows = (await session.execute(_due(now))).all()
-            rows = [row for row in rows if row.contact_id not in self._lanes]
-            if rows:
-                await session.execute(
-                    update(OutboxMessage)
-                    .where(OutboxMessage.id.in_([row.id for row in rows]))
-                    .values(state=OutboxState.SENDING, lease_until=now + LEASE)
-                )
-        self.hand_over([one for row in rows if (one := self._open(row))])
+            await self._set_aside_doubtful(session, ownerless)
+            found = _open_messages(due & (OutboxMessage.due_at <= now)).limit(BATCH)
+            rows = await self._claim(session, found, now)
+        self._hand_over_rows(rows)
         return len(rows)
 
-    async def _set_aside_doubtful(self, session: AsyncSession, now: datetime) -> None:
-        """A lease that ran out says that its owner died, never that nothing was sent."""
+    async def _set_aside_doubtful(self, session: AsyncSession, ownerless: Any) -> None:
+        """That their owner died never says that nothing was sent."""
         await session.execute(
             update(OutboxMessage)
-            .where(
-                OutboxMessage.state == OutboxState.SENDING,
-                OutboxMessage.kind == MessageClass.REMINDER,
-                OutboxMessage.lease_until < now,
-            )
+            .where(ownerless, OutboxMessage.kind == MessageClass.REMINDER)
             .values(state=OutboxState.SET_ASIDE, error="its sender stopped")
         )
+
+    async def _claim(self, session: AsyncSession, found: Any, now: datetime) -> list[Any]:
+        rows = [row for row in await session.execute(found) if row.contact_id not in self._lanes]
+        if rows:
+            await session.execute(
+                update(OutboxMessage)
+                .where(OutboxMessage.id.in_([row.id for row in rows]))
+                .values(state=OutboxState.SENDING, lease_until=now + LEASE)
+            )
+        return rows
+
+    def _hand_over_rows(self, rows: list[Any]) -> None:
+        self.hand_over([one for row in rows if (one := self._open(row))])
 
     def _open(self, row: Any) -> Owed | None:
         channel = self._channels.get((row.channel, row.account))
@@ -381,11 +390,8 @@ class Outbox:
             raise
 
 
-def _due(now: datetime) -> Any:
-    claimable = or_(
-        (OutboxMessage.state == OutboxState.QUEUED),
-        (OutboxMessage.state == OutboxState.SENDING) & (OutboxMessage.lease_until < now),
-    )
+def _open_messages(which: Any) -> Select[Any]:
+    """With all that sending them needs, in the order in which they were owed."""
     return (
         select(
             _TABLE, Contact.channel, Contact.account, Contact.locale, Contact.person_id,
@@ -393,9 +399,8 @@ def _due(now: datetime) -> Any:
         )
         .join(Contact, Contact.id == OutboxMessage.contact_id)
         .join(Person, Person.id == Contact.person_id)
-        .where(OutboxMessage.due_at <= now, claimable)
+        .where(which)
         .order_by(OutboxMessage.id)
-        .limit(BATCH)
         .with_for_update(of=OutboxMessage, skip_locked=True)
     )  # fmt: skip
 

@@ -11,11 +11,18 @@ from typing import Any
 from sqlalchemy import event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import (
+    AsyncConnection,
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
 
 from storage.sqlite import connect
 
 BUSY_SECONDS = 10
+_PRESENCE = 0x6E68
 
 
 class UnsafeStorage(Exception):
@@ -33,6 +40,7 @@ class Database:
         self.url = make_url(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
         self._turnstile = asyncio.Lock()
+        self._presence: AsyncConnection | None = None
         if self.sqlite:
             self._writer = _sqlite_engine(self.url, writes=True, pool_size=1)
             self._reader = _sqlite_engine(self.url, writes=False, pool_size=pool_size)
@@ -41,6 +49,7 @@ class Database:
                 self.url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=False
             )
         _note_writes(self._writer)
+        self._sessions = async_sessionmaker(self._writer, expire_on_commit=False)
 
     @property
     def engine(self) -> AsyncEngine:
@@ -50,13 +59,11 @@ class Database:
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """Commits when the block ends, rolls back when it raises. Not re-entrant on SQLite."""
         if not self.sqlite:
-            async with AsyncSession(self._writer, expire_on_commit=False) as session:
-                async with session.begin():
-                    yield session
-            return
-        async with self._turnstile, AsyncSession(self._writer, expire_on_commit=False) as session:
-            async with session.begin():
+            async with self._sessions.begin() as session:
                 yield session
+            return
+        async with self._turnstile, self._sessions.begin() as session:
+            yield session
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -76,8 +83,8 @@ class Database:
                 journal = (await session.execute(text("PRAGMA journal_mode"))).scalar_one()
                 if int(level) != 2 or journal != "wal":
                     raise UnsafeStorage(
-                        f"SQLite runs with synchronous={level}, journal_mode={journal}; it must be "
-                        "2 (FULL) and wal. Put the database on a local disk and start again."
+                        f"SQLite runs with synchronous={level}, journal_mode={journal}; it must "
+                        "be 2 (FULL) and wal. Put the database on a local disk and start again."
                     )
                 return
             for name in ("fsync", "synchronous_commit"):
@@ -88,7 +95,25 @@ class Database:
                         f"set {name}=on and restart it."
                     )
 
+    async def join(self) -> bool:
+        """Counts this process among those that work here, until `close` or its death.
+
+        True when it is the only one: what others left half done has no owner any more. On SQLite
+        there is never a second one.
+        """
+        if self.sqlite:
+            return True
+        self._presence = await self._writer.connect()
+        await self._presence.execution_options(isolation_level="AUTOCOMMIT")
+        alone = await self._presence.scalar(text(f"SELECT pg_try_advisory_lock({_PRESENCE})"))
+        await self._presence.execute(text(f"SELECT pg_advisory_lock_shared({_PRESENCE})"))
+        if alone:
+            await self._presence.execute(text(f"SELECT pg_advisory_unlock({_PRESENCE})"))
+        return bool(alone)
+
     async def close(self) -> None:
+        if self._presence is not None:
+            await self._presence.close()
         await self._writer.dispose()
         if self._reader is not self._writer:
             await self._reader.dispose()

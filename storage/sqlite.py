@@ -79,7 +79,8 @@ class Connection:
                 cursor.execute(operation)
                 return
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or loop.time() > until:
+                busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                if not busy or loop.time() > until:
                     raise
                 await asyncio.sleep(BUSY_PAUSE)
 

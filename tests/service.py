@@ -1,4 +1,4 @@
-"""The service as a process of its own, beside a local Bot API server: to be measured and killed."""
+"""The service as a process of its own beside a local Bot API server, to be measured and killed."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ async def test_back_and_cancel_work_at_every_step(world: World, channel: str) ->
     await citizen.says("Một lời.")
     assert "Đã ghi tạm" in await citizen.taps("Quay lại")
     await citizen.taps("Tiếp tục")
-    assert "Chưa có gì được gửi" in await citizen.taps("Huỷ")
+    assert "Chưa có gì được gửi" in await citizen.taps("Hủy")
     assert await opinions(world) == []
 
 

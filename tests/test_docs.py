@@ -16,7 +16,6 @@ import bot.__main__ as command_line
 import dev
 from bot import verbs
 from bot.channels.telegram_door import TelegramDoor
-from bot.clock import load_calendar
 from bot.config import PREFIX, Settings
 from bot.vault import Vault
 from handlers.consultations.papers import export
@@ -224,11 +223,9 @@ async def test_every_sql_statement_quoted_runs(tmp_path: Path) -> None:
                 for statement in block.split(";")
                 if statement.strip()
             ]
-            assert len(statements) > 5
+            assert statements
             for statement in statements:
                 await session.execute(text(statement))
-            calendar = await load_calendar(session)
-            assert calendar.covered_until.year == 2031
     finally:
         await db.close()
 

@@ -86,7 +86,7 @@ async def give_signed_opinion(person: Person) -> str:
     await person.hears("vì sao không đồng ý")
     await person.sends_photo(jpeg(), "Chuồn chuồn bay thấp, 0912345678")
     await person.hears("Đã nhận 1 tệp")
-    await person.taps("Tiếp tục")
+    await person.says("Chuồn chuồn bay thấp thì mưa")
     await person.hears("Ai sẽ xem được gì")
     await person.taps("Nêu họ tên")
     for words, asked in (

@@ -202,8 +202,8 @@ async def test_after_erasing_no_word_name_or_number_is_left_anywhere(
     assert "opinions.text" in await in_tables(world, sought), "the search must be able to find"
 
     await citizen.says(code)
-    await citizen.taps("Xoá dữ liệu")
-    assert "Đã xoá" in await citizen.taps("Đúng, xoá hẳn")
+    await citizen.taps("Xóa dữ liệu")
+    assert "Đã xóa" in await citizen.taps("Đúng, xóa hẳn")
 
     assert await in_tables(world, sought) == []
     assert UNKNOWN in await citizen.says(code)
@@ -250,7 +250,7 @@ async def test_a_dropped_draft_takes_its_name_and_files_with_it(sqlite_world: Wo
     await citizen.taps("Tiếp tục")
     await citizen.taps("Chỉ cho cơ quan")
     await citizen.says(NAME)
-    await citizen.taps("Huỷ")
+    await citizen.taps("Hủy")
     assert await in_tables(sqlite_world, strings()) == []
     async with sqlite_world.base.db.reading() as session:
         assert await session.scalar(select(func.count(Person.name))) == 0

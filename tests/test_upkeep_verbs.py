@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.clock import VIETNAM, end_of_day
-from tests.test_verbs import Desk, _codes
-
-pytest_plugins: list[str] = []
+from tests.desk import Desk
 
 
 @pytest.fixture
@@ -26,13 +24,8 @@ def demo(desk: Desk) -> Desk:
     return desk
 
 
-def _asked(desk: Desk, sql: str, *values: str) -> list[tuple[str, ...]]:
-    with sqlite3.connect(desk.home / "neuguong.db") as db:
-        return db.execute(sql, values).fetchall()
-
-
 def _acts(desk: Desk) -> list[str]:
-    found = _asked(desk, "SELECT verb FROM acts WHERE actor = 'command' ORDER BY id")
+    found = desk.asks("SELECT verb FROM acts WHERE actor = 'command' ORDER BY id")
     return [verb for (verb,) in found]
 
 
@@ -63,7 +56,7 @@ def test_an_office_can_be_made_before_the_first_notice(desk: Desk) -> None:
     assert (made.code, "PHONG-THI-DUA-TINH-SUOI-MAY" in made.out) == (0, True)
     assert desk.types("invite", "officer", "Chị Sen").code == 0
     assert desk.types("office", "--name", "Phòng Thi đua tỉnh Suối Mơ").code == 0
-    assert _asked(desk, "SELECT name FROM offices") == [("Phòng Thi đua tỉnh Suối Mơ",)]
+    assert desk.asks("SELECT name FROM offices") == [("Phòng Thi đua tỉnh Suối Mơ",)]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +97,7 @@ def test_officers_are_listed_with_those_who_left_and_one_is_dismissed(demo: Desk
     assert at_work.startswith("sen · Chị Sen · restricted · BTDKT-AN-HOA · từ ")
     assert "đã thôi" in gone
     assert demo.types("dismiss", officer, "--reason", "Chuyển công tác").code == 0
-    assert _asked(demo, "SELECT verb, reason FROM acts WHERE object_id = 'sen'") == [
+    assert demo.asks("SELECT verb, reason FROM acts WHERE object_id = 'sen'") == [
         ("revoke", "Chuyển công tác")
     ]
     assert demo.types("officers").out.count("đã thôi") == 2
@@ -117,19 +110,19 @@ def test_officers_are_listed_with_those_who_left_and_one_is_dismissed(demo: Desk
 
 
 def test_a_closed_consultation_is_marked_step_by_step_and_no_step_is_skipped(demo: Desk) -> None:
-    closed, _, still_open = _codes(demo)
+    closed, _, still_open = demo.codes
     skipped = demo.types("mark", closed, "reported")
     assert (skipped.code, closed in skipped.err) == (1, True)
     assert demo.types("mark", still_open, "compiled").code == 1
     for state in ("compiled", "reported", "archived"):
         assert demo.types("mark", closed, state, "--reason", "Số 7/BC").code == 0
     assert _acts(demo)[-3:] == ["make compiled", "make reported", "make archived"]
-    state = _asked(demo, "SELECT state FROM consultations WHERE code = ?", closed)
-    assert state == [("archived",)]
+    found = demo.asks("SELECT state FROM consultations WHERE code = ?", closed)
+    assert found == [("archived",)]
 
 
 def test_a_place_of_publication_is_noted_with_its_hour(demo: Desk) -> None:
-    code = _codes(demo)[-1]
+    code = demo.codes[-1]
     yesterday = datetime.now(VIETNAM) - timedelta(days=1)
     said = demo.types(
         "posted", code, "--medium", "Báo An Hòa, số giấy", "--at", f"{yesterday:%d/%m/%Y} 08:30",
@@ -137,14 +130,14 @@ def test_a_place_of_publication_is_noted_with_its_hour(demo: Desk) -> None:
     )  # fmt: skip
     assert (said.code, said.err) == (0, "")
     assert "08:30" in said.out
-    (row,) = _asked(demo, "SELECT at, url FROM publications WHERE medium LIKE '%số giấy'")
+    (row,) = demo.asks("SELECT at, url FROM publications WHERE medium LIKE '%số giấy'")
     assert row[0].startswith(f"{yesterday:%Y-%m-%d} 01:30")
     assert row[1] == "https://bao.example.vn/1"
     assert _acts(demo)[-1] == "record posting"
 
 
 def test_what_has_not_appeared_is_not_noted(demo: Desk) -> None:
-    code = _codes(demo)[-1]
+    code = demo.codes[-1]
     tomorrow = f"{datetime.now(VIETNAM) + timedelta(days=1):%Y-%m-%d}"
     assert "chưa đến" in demo.types("posted", code, "--medium", "Báo", "--at", tomorrow).err
     with sqlite3.connect(demo.home / "neuguong.db") as db:
@@ -155,11 +148,11 @@ def test_what_has_not_appeared_is_not_noted(demo: Desk) -> None:
 
 
 def test_late_opinions_are_kept_or_refused_as_long_as_nobody_was_late(demo: Desk) -> None:
-    closed, _, still_open = _codes(demo)
+    closed, _, still_open = demo.codes
     rule = "SELECT keeps_late FROM consultations WHERE code = ?"
-    for word, kept in (("keep", 1), ("refuse", 0)):
+    for word, kept in (("keep", "1"), ("refuse", "0")):
         assert demo.types("late", still_open, word).code == 0
-        assert _asked(demo, rule, still_open) == [(kept,)]
+        assert str(demo.asks(rule, still_open)[0][0]) == kept
     assert _acts(demo)[-2:] == ["keep late", "refuse late"]
     refused = demo.types("late", closed, "refuse")
     assert (refused.code, closed in refused.err) == (1, True)
@@ -202,7 +195,7 @@ def test_a_correction_that_cannot_be_is_refused(
     said = demo.types("holidays", *words)
     assert (said.code, said.out) == (1, "")
     assert told in said.err
-    assert _asked(demo, "SELECT * FROM calendar_days") == []
+    assert demo.asks("SELECT * FROM calendar_days") == []
 
 
 def test_a_kind_of_day_that_does_not_exist_is_typed_wrong(demo: Desk) -> None:
@@ -222,15 +215,15 @@ def test_the_end_of_the_table_moves_and_a_day_beyond_it_is_said_to_be(demo: Desk
 
 
 def _window(desk: Desk, code: str) -> tuple[str, str]:
-    (found,) = _asked(
-        desk, "SELECT computed_ends_at, closes_at FROM consultations WHERE code = ?", code
+    (found,) = desk.asks(
+        "SELECT computed_ends_at, closes_at FROM consultations WHERE code = ?", code
     )
     return found[0][:16], found[1][:16]
 
 
 def _free_working_day(desk: Desk, code: str) -> date:
     """The last day of the window: it is a working day, whatever day today is."""
-    (found,) = _asked(desk, "SELECT computed_ends_at FROM consultations WHERE code = ?", code)
+    (found,) = desk.asks("SELECT computed_ends_at FROM consultations WHERE code = ?", code)
     instant = datetime.fromisoformat(f"{found[0]}+00:00")
     return (instant.astimezone(VIETNAM) - timedelta(minutes=1)).date()
 
@@ -240,7 +233,7 @@ def _as_stored(day: date) -> str:
 
 
 def test_a_new_holiday_is_told_first_and_moves_an_end_only_when_asked_to(demo: Desk) -> None:
-    code = _codes(demo)[-1]
+    code = demo.codes[-1]
     last, before = _free_working_day(demo, code), _window(demo, code)
     row = ("holidays", "--set", str(last), "holiday", "--source", "Thông báo 9/TB-X")
 
@@ -256,14 +249,14 @@ def test_a_new_holiday_is_told_first_and_moves_an_end_only_when_asked_to(demo: D
     assert computed == closes
     assert closes > before[1]
     changes = "SELECT reason, old_closes_at FROM schedule_changes"
-    ((reason, old),) = _asked(demo, changes)
+    ((reason, old),) = demo.asks(changes)
     assert (reason, old[:16]) == ("Nghỉ theo Thông báo 9/TB-X", before[1])
     assert "recount end" in _acts(demo)
     assert code not in demo.types("holidays", "--apply", "--reason", "Lần nữa").out
 
 
 def test_a_holiday_that_falls_away_takes_no_day_from_the_public(demo: Desk) -> None:
-    code = _codes(demo)[-1]
+    code = demo.codes[-1]
     last, before = _free_working_day(demo, code), _window(demo, code)
     source = ("--source", "Thông báo 9/TB-X", "--apply")
     assert demo.types("holidays", "--set", str(last), "holiday", *source).code == 0
@@ -273,4 +266,4 @@ def test_a_holiday_that_falls_away_takes_no_day_from_the_public(demo: Desk) -> N
 
     assert _window(demo, code) == (before[0], longer)
     assert before[0] == _as_stored(last)
-    assert len(_asked(demo, "SELECT id FROM schedule_changes")) == 1
+    assert len(demo.asks("SELECT id FROM schedule_changes")) == 1

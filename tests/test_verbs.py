@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import re
-import sqlite3
 import subprocess
 import sys
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -17,35 +14,11 @@ import docx
 import openpyxl
 import pytest
 
-from bot import verbs
 from bot.clock import VIETNAM
-from bot.config import ConfigError, read_settings
+from bot.config import ConfigError
+from tests.desk import Desk
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-@dataclass
-class Said:
-    code: int
-    out: str
-    err: str
-
-
-@dataclass
-class Desk:
-    """A console on one data folder; `types` runs a verb in this process."""
-
-    home: Path
-    capture: pytest.CaptureFixture[str]
-
-    def types(self, *words: str, **settings: str) -> Said:
-        parser = argparse.ArgumentParser()
-        verbs.add_verbs(parser.add_subparsers(dest="verb", required=True))
-        given = {"home": str(self.home), **settings}
-        read = read_settings({f"NEUGUONG_{k.upper()}": v for k, v in given.items()}, None)
-        code = verbs.run(read, parser.parse_args(words))
-        said = self.capture.readouterr()
-        return Said(code, said.out, said.err)
 
 
 @pytest.fixture
@@ -57,12 +30,6 @@ def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
 def demo(desk: Desk) -> Desk:
     assert desk.types("demo").code == 0
     return desk
-
-
-def _codes(desk: Desk) -> list[str]:
-    """Of the demo's consultations: closed, closing today, open."""
-    with sqlite3.connect(desk.home / "neuguong.db") as db:
-        return [row[0] for row in db.execute("SELECT code FROM consultations ORDER BY closes_at")]
 
 
 # As a newcomer types them
@@ -115,7 +82,8 @@ def test_help_names_every_verb(tmp_path: Path) -> None:
     said = _run(tmp_path, "-m", "bot", "--help").stdout
     for verb in (
         "run", "migrate", "demo", "check", "import", "publish", "close", "move", "export",
-        "report", "invite", "backup", "restore",
+        "report", "invite", "backup", "restore", "office", "officers", "dismiss", "mark",
+        "posted", "holidays", "late",
     ):  # fmt: skip
         assert re.search(rf"\b{verb}\b", said), verb
 
@@ -263,11 +231,11 @@ def test_a_file_with_an_error_found_late_writes_nothing_even_with_commit(desk: D
     said = desk.types("import", "consultation", beyond_the_holiday_table, "--commit")
     assert said.code == 1
     assert "31/12/2030" in said.out
-    assert _codes(desk) == []
+    assert desk.codes == []
 
 
 def test_a_moved_end_shows_the_old_one(demo: Desk) -> None:
-    code = _codes(demo)[-1]
+    code = demo.codes[-1]
     day = (datetime.now(VIETNAM) + timedelta(days=40)).date()
     said = demo.types("move", code, "--to", f"{day:%d/%m/%Y}", "--reason", "Bổ sung hồ sơ")
     assert said.code == 0, said.err
@@ -289,8 +257,8 @@ def test_a_file_that_is_not_there_is_said_in_a_sentence(demo: Desk) -> None:
 
 def test_opinions_are_exported_as_a_list_of_objects(demo: Desk) -> None:
     out = demo.home / "o.json"
-    said = demo.types("export", "opinions", _codes(demo)[0], "--format", "json", "--out", str(out))
+    said = demo.types("export", "opinions", demo.codes[0], "--format", "json", "--out", str(out))
     assert said.code == 0, said.err
     rows = json.loads(out.read_text(encoding="utf-8"))
     assert len(rows) == 7
-    assert {row["consultation"] for row in rows} == {_codes(demo)[0]}
+    assert {row["consultation"] for row in rows} == {demo.codes[0]}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import Text, cast, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.models.consultations import (
@@ -24,12 +24,15 @@ KEEP_DRAFTS = timedelta(days=60)
 async def forget_drafts(session: AsyncSession, now: datetime) -> None:
     """Names and files no opinion came to hold; the files' bytes are swept from the disk later."""
     before = now - KEEP_DRAFTS
-    silent = (Contact.seen_at < before) & Contact.state.like("Giving:%")
+    silent = (Contact.seen_at < before) & (cast(Contact.data, Text) != "{}")
     await session.execute(update(Contact).where(silent).values(state=None, data={}))
     held = or_(
         Person.id.in_(select(Contact.person_id)),
-        Person.id.in_(select(Opinion.person_id)),
-        Person.id.in_(select(RestrictedMatter.person_id)),
+        # Most opinions are anonymous, and NOT IN is never true of a list that holds a NULL.
+        Person.id.in_(select(Opinion.person_id).where(Opinion.person_id.is_not(None))),
+        Person.id.in_(
+            select(RestrictedMatter.person_id).where(RestrictedMatter.person_id.is_not(None))
+        ),
     )
     await session.execute(
         update(Person)

@@ -1,4 +1,4 @@
-"""The base of every ratio: the webhook bot that aiogram's own guide shows, saying back what it hears.
+"""The base of every ratio: the webhook bot of aiogram's own guide, saying back what it hears.
 
 It stores nothing and answers 200 before it has done anything.
 """

@@ -545,7 +545,7 @@ async def test_erasing_leaves_no_words_no_files_and_no_way_back(site: Site) -> N
     code = (await site.send(review)).code
     asked = await site.act(await site.look_up(code), "erase")
     erased = await site.act(asked, "erase-yes")
-    assert "đã được xoá" in erased.text
+    assert "đã được xóa" in erased.text
     (filed,) = await opinions(site)
     assert (filed.state, filed.text) == (OpinionState.ERASED, "")
     assert _kept_on_disk(site) == 1

@@ -1,0 +1,46 @@
+"""A console for the tests: what operators and officers type, and what they are told."""
+
+from __future__ import annotations
+
+import argparse
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from bot import verbs
+from bot.config import read_settings
+
+
+@dataclass
+class Said:
+    code: int
+    out: str
+    err: str
+
+
+@dataclass
+class Desk:
+    """A console on one data folder; `types` runs a verb in this process."""
+
+    home: Path
+    capture: pytest.CaptureFixture[str]
+
+    def types(self, *words: str, **settings: str) -> Said:
+        parser = argparse.ArgumentParser()
+        verbs.add_verbs(parser.add_subparsers(dest="verb", required=True))
+        given = {"home": str(self.home), **settings}
+        read = read_settings({f"NEUGUONG_{k.upper()}": v for k, v in given.items()}, None)
+        code = verbs.run(read, parser.parse_args(words))
+        said = self.capture.readouterr()
+        return Said(code, said.out, said.err)
+
+    def asks(self, sql: str, *values: str) -> list[tuple[str, ...]]:
+        with sqlite3.connect(self.home / "neuguong.db") as db:
+            return db.execute(sql, values).fetchall()
+
+    @property
+    def codes(self) -> list[str]:
+        """Of the demo's consultations: closed, closing today, open."""
+        return [row[0] for row in self.asks("SELECT code FROM consultations ORDER BY closes_at")]
