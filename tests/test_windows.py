@@ -245,9 +245,9 @@ async def test_what_was_said_in_the_window_is_changed_in_the_window_alone(
 
 WRITERS = {
     "chat.py": {"give_opinion"},
-    "web_form.py": {"give_opinion"},
+    "form.py": {"give_opinion"},
     "follow_up_chat.py": {"withdraw"},
-    "web_receipt.py": {"give_opinion", "withdraw"},
+    "receipt.py": {"give_opinion", "withdraw"},
     "demo.py": {"give_opinion", "withdraw"},
 }
 """demo.py fills an empty database with invented words and has no window to keep."""

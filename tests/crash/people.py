@@ -62,7 +62,7 @@ class Visit:
         await self._hears("vì sao không đồng ý", "the question for words")
         await self._say_at_once(words)
         await self.person.taps("Không nêu tên")
-        await self._hears("\n".join(words), "the words read back")
+        await self._hears(_offers("Gửi"), "the words read back")
         await self.person.taps("Gửi")
         await self._hears(lambda shown: bool(RECEIPT.search(shown.text)), "the receipt")
         return "\n".join(words)
