@@ -421,7 +421,7 @@ class Conversation:
 def keep_files(
     session: AsyncSession, taken: Sequence[Stored | MediaRefused], now: datetime
 ) -> list[dict[str, Any]]:
-    """Rows for the files taken in; what a turn sees of each: {id, kind, name} or {refused, args}."""
+    """Rows for the files taken in; a turn sees of each {id, kind, name} or {refused, args}."""
     files: list[dict[str, Any]] = []
     for one in taken:
         if isinstance(one, MediaRefused):
@@ -460,7 +460,8 @@ _NOT_WAITING_FOR_FILES = (
     .exists()
 )
 _TRY_LOCKS = text(
-    "SELECT key, pg_try_advisory_xact_lock(key) AS held FROM unnest(CAST(:keys AS bigint[])) AS key"
+    "SELECT key, pg_try_advisory_xact_lock(key) AS held"
+    " FROM unnest(CAST(:keys AS bigint[])) AS key"
 )
 _DONE = (
     update(_INBOX)

@@ -21,7 +21,7 @@ BATCH = 256
 
 @dataclass(frozen=True)
 class Arrival:
-    """One raw event. `event_id` is unique within (channel, account); `lane` is the sender's hash."""
+    """One raw event. `event_id` is unique within (channel, account); `lane` hashes the sender."""
 
     channel: str
     account: str

@@ -105,12 +105,12 @@ async def give_signed_opinion(person: Person) -> str:
 
 async def meet_faults(telegram: TelegramServer, person: Person) -> None:
     """Telegram's own, and updates such as nobody expects."""
-    telegram.faults.next("flood", "error_after", "drop_after")
+    telegram.faults.next("error_after", "drop_after")
     await person.says("Chuồn chuồn bay thấp")
     await person.hears("chưa hiểu", timeout=20)
     telegram.faults.clear()
     telegram.faults.only = frozenset({"getfile"})
-    telegram.faults.next("drop_before", "error_before")
+    telegram.faults.next("drop_before")
     await person.sends_photo(jpeg(), "Chuồn chuồn bay thấp")
     await person.hears("chưa ghi nhận", timeout=20)
     telegram.push({"quantum_post": {"chat": person.chat.face, "text": "Chuồn chuồn bay thấp"}})

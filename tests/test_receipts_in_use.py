@@ -59,12 +59,9 @@ async def test_five_wrong_codes_slow_down_even_the_right_one(
     assert SLOW not in await other.says(f"/tracuu {code}")
 
 
-@CHANNELS
-async def test_a_mistyped_code_and_one_never_made_get_the_same_answer(
-    sqlite_world: World, channel: str
-) -> None:
-    code = await give_objection(await sqlite_world.citizen(channel))
-    other = await sqlite_world.citizen(channel, number=2)
+async def test_a_mistyped_code_and_one_never_made_get_the_same_answer(sqlite_world: World) -> None:
+    code = await give_objection(await sqlite_world.citizen("telegram"))
+    other = await sqlite_world.citizen("telegram", number=2)
     answers = {
         await other.says(f"/tracuu {typed}") for typed in (mistyped(code), new_code(), "0000")
     }
@@ -96,12 +93,9 @@ async def test_the_page_slows_down_as_the_chat_does(sqlite_world: World) -> None
             assert SLOW in await response.text()
 
 
-@CHANNELS
-async def test_the_receipt_is_shown_again_on_the_first_return_alone(
-    sqlite_world: World, channel: str
-) -> None:
-    code = await give_objection(await sqlite_world.citizen(channel))
-    other = await sqlite_world.citizen(channel, number=2)
+async def test_the_receipt_is_shown_again_on_the_first_return_alone(sqlite_world: World) -> None:
+    code = await give_objection(await sqlite_world.citizen("telegram"))
+    other = await sqlite_world.citizen("telegram", number=2)
     told = await other.says(code)
     assert "Nhắc lại mã" in told
     assert CODE.findall(told) == [code]
@@ -115,11 +109,10 @@ async def test_the_receipt_is_shown_again_to_who_returns_without_it(sqlite_world
     assert code not in await citizen.says("/start")
 
 
-@CHANNELS
 async def test_a_code_typed_in_the_middle_of_an_opinion_does_not_become_its_words(
-    sqlite_world: World, channel: str
+    sqlite_world: World,
 ) -> None:
-    citizen = await sqlite_world.citizen(channel)
+    citizen = await sqlite_world.citizen("telegram")
     code = await give_objection(citizen)
     await citizen.says("/start c-AH-2026-01-2")
     await citizen.taps("Không đồng ý")
@@ -188,11 +181,10 @@ async def in_tables(world: World, sought: list[bytes]) -> list[str]:
     return found
 
 
-@CHANNELS
 async def test_after_erasing_no_word_name_or_number_is_left_anywhere(
-    world: World, channel: str, tmp_path: Path
+    world: World, tmp_path: Path
 ) -> None:
-    citizen = await world.citizen(channel)
+    citizen = await world.citizen("telegram")
     await give_signed(citizen, "Lời thứ nhất của Chuồn chuồn")
     code = await give_signed(citizen, WORDS)
     await citizen.says(code)

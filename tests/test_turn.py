@@ -22,7 +22,7 @@ from tests.world import TOKEN, World
 
 INCIDENT = re.compile(r"\b[0-9A-Z]{8}\b")
 CHANNELS = ("telegram", "webchat")
-FAILING = ("/vap", "/vapngay", "/vapcsdl")
+FAILING = (*product(CHANNELS, ("/vap", "/vapngay")), ("telegram", "/vapcsdl"))
 REFUSING = ("/tuchoi", "/tuchoingay")
 REFUSED = "Ý kiến này cần có lời"
 
@@ -57,7 +57,7 @@ async def contacts(world: World) -> list[Contact]:
 
 
 async def test_a_handler_that_fails_leaves_nothing_but_an_incident(world: World) -> None:
-    for number, (channel, command) in enumerate(product(CHANNELS, FAILING), 1):
+    for number, (channel, command) in enumerate(FAILING, 1):
         citizen = await world.citizen(channel, number)
         told = await citizen.says(command)
         incident = (await incidents(world))[-1]
@@ -71,7 +71,7 @@ async def test_a_handler_that_fails_leaves_nothing_but_an_incident(world: World)
         assert event is not None
         assert (event.incident_id, event.body) == (incident.id, None)
         assert "ngôn ngữ" in await citizen.says("/ngonngu")
-    assert len(await incidents(world)) == len(CHANNELS) * len(FAILING)
+    assert len(await incidents(world)) == len(FAILING)
 
 
 async def test_an_incident_says_where_it_failed_and_nothing_of_what_was_said(

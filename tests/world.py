@@ -110,7 +110,7 @@ class World:
                 if not waiting and not sending:
                     await self.dialogue.outbox.settled()
                     return
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.005)
 
     async def citizen(self, channel: str, number: int = 1, language: str = "vi") -> Citizen:
         """A person on that channel: "telegram" or "webchat"."""

@@ -9,7 +9,7 @@ out by sendMessage and its outcome is stored. A new person each time, IN_FLIGHT 
 The clock runs from the first update to the last answer that Telegram accepted. The echo says the
 same words back: no check, no store, no keyboard, 200 before it has done anything.
 
-Filing (`filing.sqlite`): the same people press "send": opinion, its first version, the receipt
+Filing (`filing.sqlite`): some of the same people press "send": opinion, its first version, the receipt
 (Argon2id, 8 MiB), the act and the limits in one transaction; a picture drawn and uploaded; the
 press acknowledged by a call of its own. The base is the echo of one message, though this is far
 more: it is reported so that nobody takes the opinion turn for the dearest one.
@@ -33,7 +33,9 @@ from tests.service import CODE, Service
 ROUNDS = 5
 PEOPLE = 600
 """In each round."""
-ALONE = 400
+FILING = 120
+"""Of them, those who go on to the end."""
+ALONE = 300
 CONTACTS = 10_000
 KILLS = 6
 OPEN = {"says": f"/start c-{CODE}-1", "answers": 2}
@@ -89,8 +91,8 @@ async def measure_turns(echo: Bot, sqlite: Bot, postgresql: Bot) -> list[Figure]
         for name, bot in runs:
             report = await bot.wire.load(WORDS, PEOPLE, first)
             rates.setdefault(name, []).append(report["per_second"])
-        await sqlite.wire.load(ANONYMOUS, PEOPLE, first)
-        report = await sqlite.wire.load(FILE, PEOPLE, first)
+        await sqlite.wire.load(ANONYMOUS, FILING, first)
+        report = await sqlite.wire.load(FILE, FILING, first)
         rates.setdefault("filing.sqlite", []).append(report["per_second"])
         seen = ", ".join(f"{name} {found[-1]:.0f}" for name, found in rates.items())
         progress(f"round {number + 1} of {ROUNDS}, updates/s: {seen}")
