@@ -44,16 +44,10 @@ async def write(
     at: datetime,
     event_id: str | None = None,
 ) -> int | None:
-    """Adds a line; its number, or None when the person was forgotten or said it already."""
+    """Adds a line; its number, or None when the person was forgotten."""
     key = await _key(session, contact_id)
     if key is None:
         return None
-    if event_id is not None:
-        same = select(ChatLine.id).where(
-            ChatLine.contact_id == contact_id, ChatLine.event_id == event_id
-        )
-        if await session.scalar(same) is not None:
-            return None
     sealed = vault.seal(key, json.dumps(line, ensure_ascii=False), _place(contact_id))
     row = await session.execute(
         insert(ChatLine)
@@ -85,6 +79,17 @@ async def one(
     if key is None or row is None or row.contact_id != contact_id:
         return None
     return _opened(row, vault, key)
+
+
+async def said(
+    session: AsyncSession, vault: Vault, contact_id: int, event_id: str
+) -> dict[str, Any] | None:
+    """The person's own line of that event, when it came before: a post may be repeated."""
+    key = await _key(session, contact_id)
+    row = await session.scalar(
+        select(ChatLine).where(ChatLine.contact_id == contact_id, ChatLine.event_id == event_id)
+    )
+    return _opened(row, vault, key) if row is not None and key is not None else None
 
 
 async def last(session: AsyncSession, contact_id: int) -> int:

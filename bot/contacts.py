@@ -48,7 +48,9 @@ def lane(vault: Vault, channel: str, account: str, address: str) -> bytes:
 async def load(session: AsyncSession, lanes: Iterable[bytes]) -> dict[bytes, Contact]:
     """The known contacts among these lanes, held until the commit."""
     rows = await session.execute(
-        _CONTACTS.where(_TABLE.c.address_hash.in_(sorted(lanes))).with_for_update()
+        _CONTACTS.where(_TABLE.c.address_hash.in_(sorted(lanes)))
+        .order_by(_TABLE.c.address_hash)
+        .with_for_update(key_share=True)
     )
     return {
         row.address_hash: Contact(

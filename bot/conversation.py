@@ -24,7 +24,7 @@ from aiogram.fsm.storage.base import BaseStorage, StateType, StorageKey
 from aiogram.types import Update
 from aiogram.types.update import UpdateTypeLookupError
 from sqlalchemy import Select, bindparam, select, text, tuple_, update
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import contacts
@@ -138,8 +138,8 @@ class Conversation:
         while True:
             try:
                 taken = await self.take_turns()
-            except (SQLAlchemyError, OSError) as error:
-                log.error("turns wait for the database", error=type(error).__name__)
+            except Exception as error:  # the top of the loop: it must outlive whatever comes
+                log.error("turns wait", error=type(error).__name__)
                 await asyncio.sleep(1)
                 continue
             if taken < BATCH:
@@ -270,7 +270,9 @@ class Conversation:
             answer = await self._handle(session, event, contact, now)
             if session.new or session.dirty or session.deleted:
                 await session.flush()
-        except (OperationalError, InterfaceError) as error:
+        except DBAPIError as error:
+            if not _is_the_databases_own(error):
+                raise _Undo(event.id, self._incident(event, error)) from error
             self._shaken[event.id] += 1
             if self._shaken[event.id] < DATABASE_ATTEMPTS:
                 raise
@@ -279,8 +281,6 @@ class Conversation:
             outcome = _Verdict(error.reply)
         except Exception as error:  # the top of the turn
             outcome = self._incident(event, error)
-            if isinstance(error, DBAPIError):
-                raise _Undo(event.id, outcome) from error
         else:
             forget_writes(session)
             return Taken(event, contact, answer)
@@ -306,7 +306,7 @@ class Conversation:
             contact=contact,
             state=state,
             raw_state=contact.state,
-            now=now,
+            now=event.received_at,
             files=event.files,
         )
         return None if answer is UNHANDLED else answer
@@ -416,6 +416,17 @@ class Conversation:
                 await session.execute(
                     _DONE, [{"b_id": event_id, "b_incident": incident.id, "b_now": self._clock()}]
                 )
+
+
+_ITS_OWN = ("08", "40", "53", "57")
+"""SQLSTATE classes that are no fault of a turn: connection, rollback, resources, operator."""
+
+
+def _is_the_databases_own(error: DBAPIError) -> bool:
+    """Worth trying again: a deadlock, a lost connection, a full disk; not a broken constraint."""
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    own = isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated
+    return own or state.startswith(_ITS_OWN)
 
 
 def keep_files(

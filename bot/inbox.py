@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -41,8 +42,14 @@ class CannotStore(Exception):
 class Door:
     """Stores many arrivals in one commit: throughput comes from committing together."""
 
-    def __init__(self, db: Database, vault: Vault, background: Background) -> None:
-        self._db, self._vault, self._background = db, vault, background
+    def __init__(
+        self,
+        db: Database,
+        vault: Vault,
+        background: Background,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._db, self._vault, self._background, self._clock = db, vault, background, clock
         self._waiting: list[tuple[Arrival, asyncio.Future[None]]] = []
         self._storing = False
         self.arrived = asyncio.Event()
@@ -73,7 +80,7 @@ class Door:
             self._waiting = []
 
     async def _commit(self, batch: list[tuple[Arrival, asyncio.Future[None]]]) -> None:
-        now = datetime.now(UTC)
+        now = self._clock()
         rows = [self._row(arrival, now) for arrival, _ in batch]
         try:
             async with self._db.transaction() as session:

@@ -16,6 +16,7 @@ from handlers.consultations import drafts, lifecycle
 from handlers.consultations.review import jobs as review_jobs
 from handlers.officers import jobs as officer_jobs
 from storage.models.traffic import (
+    ChatLine,
     InboxEvent,
     Incident,
     OutboxMessage,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 KEEP_EVENTS = timedelta(days=7)
 """How long an event's id is remembered, so that it is not taken twice."""
 KEEP_SENT = timedelta(days=30)
+KEEP_CHATS = timedelta(days=180)
 KEEP_INCIDENTS = timedelta(days=180)
 
 
@@ -61,6 +63,7 @@ async def forget_traffic(session: AsyncSession, now: datetime) -> None:
     await session.execute(
         delete(OutboxMessage).where(ended, OutboxMessage.sent_at < now - KEEP_SENT)
     )
+    await session.execute(delete(ChatLine).where(ChatLine.at < now - KEEP_CHATS))
     await session.execute(delete(Incident).where(Incident.at < now - KEEP_INCIDENTS))
     await session.execute(delete(SpentChallenge).where(SpentChallenge.expires_at < now))
 

@@ -404,7 +404,9 @@ class FileStore:
         """Once it returns, a power cut does not lose the file."""
         sha256 = hashlib.sha256(content).hexdigest()
         target = self.path(sha256)
-        if not target.exists():
+        if target.exists():
+            os.utime(target)  # so that a sweep under way sees it as new
+        else:
             target.parent.mkdir(parents=True, exist_ok=True)
             _write_through(target, content)
             _sync_folder(target.parent)

@@ -166,8 +166,8 @@ class Outbox:
         while True:
             try:
                 claimed = await self.send_due()
-            except (SQLAlchemyError, OSError) as error:
-                log.error("sending waits for the database", error=type(error).__name__)
+            except Exception as error:  # the top of the loop: it must outlive whatever comes
+                log.error("sending waits", error=type(error).__name__)
                 claimed = 0
             if claimed < BATCH:
                 await asyncio.sleep(TICK_SECONDS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import base64
 import json
 import secrets
 from dataclasses import dataclass
@@ -119,7 +119,7 @@ async def _spend(session: AsyncSession, known: Services, given: dict[str, Any]) 
         solved = altcha.verify_solution(payload, secret)
     except (ValueError, KeyError, TypeError):
         raise web.HTTPForbidden from None
-    digest = hashlib.sha256(payload.encode()).digest()
+    digest = known.vault.fingerprint("challenge", _signature(payload))
     spent: SpentChallenge | None = await session.get(SpentChallenge, digest)
     if not solved.verified or spent is not None:
         raise web.HTTPForbidden
@@ -139,6 +139,12 @@ async def visitor(request: web.Request, session: AsyncSession) -> Visitor:
     return Visitor(address, lane, found)
 
 
+def _signature(payload: str) -> str:
+    """Of the challenge itself: the same solution written otherwise is still the same."""
+    challenge = json.loads(base64.b64decode(payload)).get("challenge", {})
+    return str(challenge.get("signature") or challenge)
+
+
 @routes.get("/chat/messages")
 async def show_messages(request: web.Request) -> web.Response:
     session = server.session_of(request)
@@ -156,7 +162,7 @@ async def stream_messages(request: web.Request) -> web.StreamResponse:
     known = services(request)
     async with known.db.reading() as session:
         who = await visitor(request, session)
-    after = int(request.headers.get("Last-Event-ID") or 0) or _after(request)
+    after = _number(request.headers.get("Last-Event-ID", "")) or _after(request)
     async with sse_response(request, headers={"X-Accel-Buffering": "no"}) as stream:
         while stream.is_connected():
             async with known.db.reading() as session:
@@ -195,14 +201,16 @@ async def take_message(request: web.Request) -> web.Response:
     event = {**said, "address": who.address}
     del event["files"]
     async with known.db.transaction() as session:
-        files = _file_rows(session, said["files"], who.contact_id, now)
-        line = {
-            "from": "me",
-            "press": bool(said["press"]),
-            "text": said.get("label") or said.get("text", ""),
-            "files": files,
-        }
-        await chat_lines.write(session, known.vault, who.contact_id, line, now, said["id"])
+        line = await chat_lines.said(session, known.vault, who.contact_id, said["id"])
+        if line is None:
+            line = {
+                "from": "me",
+                "press": bool(said["press"]),
+                "text": said.get("label") or said.get("text", ""),
+                "files": _file_rows(session, said["files"], who.contact_id, now),
+            }
+            await chat_lines.write(session, known.vault, who.contact_id, line, now, said["id"])
+        files = line["files"]
     known.bell.ring(who.contact_id)
     body = json.dumps(event, ensure_ascii=False).encode()
     event_id = f"{who.contact_id}:{said['id']}"
@@ -223,12 +231,13 @@ async def _said(request: web.Request, known: Services) -> dict[str, Any]:
                     raise UserError("web-too-many-files", count=MOST_FILES)
                 stored.append(await _take_file(part, known))
             elif part.name:
-                given[part.name] = (await part.read(decode=True))[: LONGEST_TEXT * 4].decode()
+                raw = (await part.read(decode=True))[: LONGEST_TEXT * 4]
+                given[part.name] = raw.decode(errors="replace")
     else:
         given = await _json(request)
     said_id = "".join(c for c in str(given.get("id", "")) if c.isalnum() or c == "-")[:36]
     text = tidy(str(given.get("text") or ""))
-    press = str(given.get("press") or "")
+    press = tidy(str(given.get("press") or ""))
     if len(text) > LONGEST_TEXT:
         raise UserError("opinion-too-long", longest=LONGEST_TEXT, length=len(text))
     if not said_id or not (text or press or stored) or len(press.encode()) > 64:
@@ -346,5 +355,8 @@ async def _json(request: web.Request) -> dict[str, Any]:
 
 
 def _after(request: web.Request) -> int:
-    after = request.query.get("after", "0")
-    return int(after) if after.isdecimal() and len(after) < 19 else 0
+    return _number(request.query.get("after", ""))
+
+
+def _number(typed: str) -> int:
+    return int(typed) if typed.isascii() and typed.isdecimal() and len(typed) < 19 else 0

@@ -352,6 +352,8 @@ async def send(_: CallbackQuery, turn: Turn) -> Reply:
     draft = await draft_of(turn)
     if draft is None:
         return await show_list(turn)
+    if draft.identity is not IdentityLevel.ANONYMOUS and draft.person_id is None:
+        return await enter(turn, Giving.name)
     source = source_of(turn.vault, f"contact:{turn.contact.id}", turn.now)
     await refuse_beyond(turn.session, OPINIONS, source, turn.now)
     await count(turn.session, OPINIONS, source, turn.now)

@@ -28,7 +28,13 @@ from handlers.consultations.steps import (
     keep,
     with_code,
 )
-from storage.models.consultations import Openness, Opinion, OpinionState
+from storage.models.consultations import (
+    MatterState,
+    Openness,
+    Opinion,
+    OpinionState,
+    RestrictedMatter,
+)
 
 
 class Following(StatesGroup):
@@ -54,6 +60,8 @@ def router() -> Router:
     chat.callback_query.register(ask_erase, F.data == "f:erase")
     chat.callback_query.register(erase, F.data == "f:erase:yes")
     chat.callback_query.register(open_own, F.data.startswith("f:"))
+    chat.callback_query.register(ask_erase_matter, F.data == "m:erase")
+    chat.callback_query.register(erase_matter, F.data == "m:erase:yes")
     return chat
 
 
@@ -87,8 +95,9 @@ async def _open(turn: Turn, typed: str) -> Reply:
         )
     await turn.state.set_state(None)
     if found.matter is not None:
+        await turn.state.update_data(matter=found.matter.id)
         answer = reply("matter-state", at=found.matter.received_at).offering(
-            choice("common-home-button", "home")
+            choice("case-erase-button", "m:erase"), choice("common-home-button", "home")
         )
     else:
         answer = await _show(turn, found.opinion)
@@ -154,8 +163,10 @@ async def _case(turn: Turn) -> Opinion:
     opinion = await turn.session.get(Opinion, case) if case else None
     if opinion is None or opinion.state == OpinionState.ERASED:
         raise UserError("common-start-again")
+    if opinion.state == OpinionState.RESTRICTED:
+        raise UserError("matter-state", at=opinion.received_at)
     await service.candidate(turn.session, opinion.candidate_id)
-    await turn.session.refresh(opinion, ["consultation"])
+    await turn.session.refresh(opinion, ["consultation"], with_for_update=True)
     return opinion
 
 
@@ -221,3 +232,28 @@ async def erase(_: CallbackQuery, turn: Turn) -> Reply:
     )
     await turn.state.set_state(None)
     return reply("case-erased").offering(choice("common-home-button", "home"))
+
+
+async def ask_erase_matter(_: CallbackQuery, turn: Turn) -> Reply:
+    await _matter(turn)
+    return reply("matter-ask-erase").offering(
+        choice("case-erase-yes-button", "m:erase:yes"), choice("common-home-button", "home")
+    )
+
+
+async def erase_matter(_: CallbackQuery, turn: Turn) -> Reply:
+    matter = await _matter(turn)
+    file_ids = await service.erase_matter(turn.session, turn.vault, matter, turn.now)
+    await uploads.discard(turn.session, file_ids)
+    data = await turn.state.get_data()
+    await turn.state.set_data({k: v for k, v in data.items() if k not in ("matter", "again")})
+    return reply("case-erased").offering(choice("common-home-button", "home"))
+
+
+async def _matter(turn: Turn) -> RestrictedMatter:
+    """The matter opened last in this chat with its receipt. Raises UserError without one."""
+    held = (await turn.state.get_data()).get("matter")
+    matter = await turn.session.get(RestrictedMatter, held, with_for_update=True) if held else None
+    if matter is None or matter.state == MatterState.ERASED:
+        raise UserError("common-start-again")
+    return matter

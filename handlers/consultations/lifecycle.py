@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import VIETNAM, Calendar, Counting, DayUnit, Window, load_calendar, window_end
@@ -20,6 +20,7 @@ from storage.models.consultations import (
     Publication,
     ScheduleChange,
 )
+from storage.models.traffic import InboxEvent
 
 
 async def by_code(session: AsyncSession, code: str) -> Consultation:
@@ -216,10 +217,20 @@ async def changes(session: AsyncSession, asked: Consultation) -> Sequence[Schedu
 
 
 async def close_due(session: AsyncSession, now: datetime) -> int:
-    """Closes what has run out; returns how many. A suspended one waits until it is resumed."""
+    """Closes what has run out; returns how many. A suspended one waits until it is resumed.
+
+    So does one for which something that came in time still waits for its turn.
+    """
+    in_time = exists().where(
+        InboxEvent.done_at.is_(None), InboxEvent.received_at < Consultation.closes_at
+    )
     due = await session.scalars(
         select(Consultation)
-        .where(Consultation.state == ConsultationState.OPEN, Consultation.closes_at <= now)
+        .where(
+            Consultation.state == ConsultationState.OPEN,
+            Consultation.closes_at <= now,
+            ~in_time,
+        )
         .with_for_update(skip_locked=True)
     )
     rows = due.all()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
@@ -36,7 +36,8 @@ from storage.models.consultations import (
     Stance,
 )
 from storage.models.office import Act, Office
-from storage.models.people import Person
+from storage.models.people import Contact, Person
+from storage.models.traffic import ChatLine, OutboxMessage, OutboxState
 
 LONGEST_OPINION = 8000
 """Characters; said before it is reached."""
@@ -177,11 +178,14 @@ async def live_opinion(
 ) -> Opinion | None:
     """What this contact already says of this candidate."""
     found: Opinion | None = await session.scalar(
-        select(Opinion).where(
+        select(Opinion)
+        .where(
             Opinion.candidate_id == candidate_id,
             Opinion.contact_id == contact_id,
-            Opinion.state.in_((*LIVE_STATES, OpinionState.RESTRICTED)),
+            Opinion.state.in_(LIVE_STATES),
         )
+        .with_for_update()
+        .execution_options(populate_existing=True)
     )
     return found
 
@@ -205,6 +209,8 @@ async def give_opinion(
     text = checked_text(draft.text)
     if draft.stance in NEEDS_WORDS and not text and not draft.file_ids:
         raise UserError("opinion-needs-words")
+    if draft.identity != IdentityLevel.ANONYMOUS and draft.person_id is None:
+        raise UserError("identity-bad-name", longest=100)
     if earlier is not None and earlier.state in _ENDED:
         earlier = None
     if earlier is None and author.contact_id is not None:
@@ -404,6 +410,8 @@ async def answer_office(
 ) -> None:
     """An answer or further evidence from the author. Raises UserError on a withdrawn opinion."""
     _refuse_ended(opinion)
+    if opinion.consultation.state in _COMPILED:
+        raise UserError("case-compiled")
     words = checked_text(text)
     if not words and not file_ids:
         raise UserError("opinion-needs-words")
@@ -441,13 +449,52 @@ async def erase(session: AsyncSession, opinion: Opinion, now: datetime) -> list[
     for file in files:
         file_ids.append(file.file_id)
         await session.delete(file)
+    if opinion.contact_id is not None:
+        await _forget_conversation(session, opinion.contact_id)
     opinion.text = opinion.reason = ""
     opinion.contact_id, opinion.state = None, OpinionState.ERASED
     note(session, now, "citizen", "erase", "opinion", opinion.id)
     return file_ids
 
 
-_ENDED = (OpinionState.WITHDRAWN, OpinionState.ERASED)
+async def erase_matter(
+    session: AsyncSession, vault: Vault, matter: RestrictedMatter, now: datetime
+) -> list[str]:
+    """As `erase`, for what was handed to the restricted desk; returns the ids of its files."""
+    if matter.person_id:
+        forget(await session.get_one(Person, matter.person_id), now)
+    if matter.contact_id is not None:
+        await _forget_conversation(session, matter.contact_id)
+    file_ids = list(matter.file_ids)
+    matter.sealed, matter.file_ids = vault.seal_system(b"", "restricted_matters"), []
+    matter.contact_id, matter.state = None, MatterState.ERASED
+    note(session, now, "citizen", "erase", "matter", matter.id)
+    await session.flush()
+    return file_ids
+
+
+async def _forget_conversation(session: AsyncSession, contact_id: int) -> None:
+    """What the chat showed and still owes, and the code kept to be shown once more."""
+    await session.execute(delete(ChatLine).where(ChatLine.contact_id == contact_id))
+    await session.execute(
+        update(OutboxMessage)
+        .where(OutboxMessage.contact_id == contact_id, OutboxMessage.state == OutboxState.QUEUED)
+        .values(state=OutboxState.REJECTED, reply=None, error="erased")
+    )
+    await session.execute(
+        update(Contact).where(Contact.id == contact_id).values(data={}, state=None)
+    )
+
+
+_ENDED = (OpinionState.WITHDRAWN, OpinionState.ERASED, OpinionState.RESTRICTED)
+"""What nothing can be added to: it was taken back, or lies with the restricted desk."""
+
+
+_COMPILED = (
+    ConsultationState.COMPILED,
+    ConsultationState.REPORTED,
+    ConsultationState.ARCHIVED,
+)
 
 
 def _refuse_ended(opinion: Opinion) -> None:

@@ -9,7 +9,7 @@ out by sendMessage and its outcome is stored. A new person each time, IN_FLIGHT 
 The clock runs from the first update to the last answer that Telegram accepted. The echo says the
 same words back: no check, no store, no keyboard, 200 before it has done anything.
 
-Filing (`filing.sqlite`): some of the same people press "send": opinion, its first version, the receipt
+Filing (`filing.sqlite`): some of these people press "send": opinion, its first version, receipt
 (Argon2id, 8 MiB), the act and the limits in one transaction; a picture drawn and uploaded; the
 press acknowledged by a call of its own. The base is the echo of one message, though this is far
 more: it is reported so that nobody takes the opinion turn for the dearest one.
