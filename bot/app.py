@@ -6,7 +6,7 @@ import asyncio
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from bot.outbox import Outbox
 
 log = structlog.get_logger()
+FAREWELL_SECONDS = 3
 Clock = Callable[[], datetime]
 
 
@@ -210,10 +211,17 @@ async def _serve(base: Foundation, opened: AsyncExitStack) -> None:
         ) from None
 
 
+async def _finish_sending(dialogue: Dialogue) -> None:
+    """What is on its way is recorded before we stop, or it would go twice."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(dialogue.outbox.settled(), FAREWELL_SECONDS)
+
+
 async def _work(base: Foundation, role: str, opened: AsyncExitStack, stop: asyncio.Event) -> None:
     try:
         dialogue = await asyncio.to_thread(load_dialogue, base)
         opened.push_async_callback(dialogue.close)
+        opened.push_async_callback(_finish_sending, dialogue)
         if await base.db.join():
             await dialogue.outbox.reclaim()
         base.background.start(dialogue.conversation.run(), "conversation")

@@ -46,7 +46,7 @@ class Database:
             self._reader = _sqlite_engine(self.url, writes=False, pool_size=pool_size)
         else:
             self._writer = self._reader = create_async_engine(
-                self.url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=False
+                self.url, pool_size=pool_size, max_overflow=pool_size, hide_parameters=True
             )
         _note_writes(self._writer)
         self._sessions = async_sessionmaker(self._writer, expire_on_commit=False)
@@ -143,7 +143,9 @@ def _sqlite_engine(url: URL, *, writes: bool, pool_size: int) -> AsyncEngine:
     given: dict[str, Any] = {"connect_args": {"timeout": BUSY_SECONDS, "isolation_level": None}}
     if writes:
         given = {"async_creator": partial(connect, str(url.database), BUSY_SECONDS)}
-    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0, **given)
+    engine = create_async_engine(
+        url, pool_size=pool_size, max_overflow=0, hide_parameters=True, **given
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: Any, _: Any) -> None:

@@ -410,7 +410,8 @@ async def answer_office(
 ) -> None:
     """An answer or further evidence from the author. Raises UserError on a withdrawn opinion."""
     _refuse_ended(opinion)
-    if opinion.consultation.state in _COMPILED:
+    asked = await session.get_one(Consultation, opinion.consultation_id)
+    if asked.state in _COMPILED:
         raise UserError("case-compiled")
     words = checked_text(text)
     if not words and not file_ids:

@@ -31,7 +31,7 @@ from tests.bench.stage import Bot, Stage
 from tests.service import CODE, Service
 
 ROUNDS = 5
-PEOPLE = 600
+PEOPLE = 500
 """In each round."""
 FILING = 120
 """Of them, those who go on to the end."""

@@ -14,8 +14,8 @@ from tests.databases import Postgres
 from tests.service import Child, Service, furnish
 from tests.telegram.server import TOKEN
 
-IN_FLIGHT = 64
-"""People who wait for an answer at once."""
+IN_FLIGHT = 100
+"""People who wait for an answer at once: as many as both bots ask Telegram to connect."""
 FIRST_ID = 6_000_000_001
 LOAD_SECONDS = 90
 

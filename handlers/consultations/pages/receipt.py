@@ -233,6 +233,8 @@ async def _opinion(session: AsyncSession, receipt_id: str) -> Opinion | None:
             selectinload(Opinion.candidate).selectinload(Candidate.award),
             selectinload(Opinion.consultation),
         )
+        .with_for_update(of=Opinion)
+        .execution_options(populate_existing=True)
     )
     return found
 
