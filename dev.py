@@ -313,7 +313,8 @@ def run(arguments: list[str]) -> int:
 
 def test(arguments: list[str]) -> int:
     ensure("dev")
-    return become(["-m", "pytest", "-q", "-m", "not e2e", *arguments])
+    # Half of the time goes to waiting: two processes also pay where there is one core.
+    return become(["-m", "pytest", "-q", "-m", "not e2e", "-n", "2", *arguments])
 
 
 LINT_IMPORTS = "import sys; from importlinter.cli import lint_imports_command as c; sys.exit(c())"

@@ -266,12 +266,14 @@ class Outbox:
                 one = replace(one, address=outcome.address)
                 await self._follow(one)
                 continue
-            if isinstance(outcome, Doubtful) and one.kind != MessageClass.REMINDER:
-                outcome = Retry(1.0, outcome.reason)
-                if one.attempts < 2:
-                    one = replace(one, attempts=one.attempts + 1)
-                    await asyncio.sleep(1)
-                    continue
+            if (
+                isinstance(outcome, Doubtful)
+                and one.kind != MessageClass.REMINDER
+                and one.attempts < MOST_ATTEMPTS
+            ):
+                one = replace(one, attempts=one.attempts + 1)
+                await asyncio.sleep(1)
+                continue
             await self._conclude(one, outcome)
             return True
 

@@ -610,6 +610,14 @@ async def test_a_line_cut_before_acceptance_loses_no_answer(
     assert await citizen.says("/trogiup")
 
 
+async def test_a_line_cut_four_times_running_loses_no_answer(
+    world: World, citizen: TelegramCitizen
+) -> None:
+    await citizen.says("/start")
+    world.telegram.faults.set({"next": ["drop_before"] * 4})
+    assert await citizen.says("/trogiup")
+
+
 async def test_a_photo_whose_download_is_cut_is_fetched_again(
     world: World, citizen: TelegramCitizen, person: Person
 ) -> None:

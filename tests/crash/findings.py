@@ -114,15 +114,16 @@ def _whose(words: str) -> str:
 async def _check_answers(session: AsyncSession, found: Findings) -> None:
     """Ids of sent messages grow within a contact as what was owed does; none here is an edit."""
     rows = await session.execute(
-        select(OutboxMessage.contact_id, OutboxMessage.state, OutboxMessage.sent_id).order_by(
-            OutboxMessage.id
-        )
-    )
+        select(
+            OutboxMessage.contact_id, OutboxMessage.state, OutboxMessage.sent_id,
+            OutboxMessage.error,
+        ).order_by(OutboxMessage.id)
+    )  # fmt: skip
     last: dict[int, int] = {}
-    for contact_id, state, sent_id in rows:
+    for contact_id, state, sent_id, error in rows:
         if state != OutboxState.SENT or sent_id is None:
             found.unanswered += 1
-            found.details.append(f"a message to {contact_id} is {state}")
+            found.details.append(f"a message to {contact_id} is {state}: {error}")
             continue
         if int(sent_id) < last.get(contact_id, 0):
             found.reordered += 1
