@@ -21,6 +21,7 @@ from storage.models.consultations import (
     OpinionState,
     Stance,
 )
+from storage.models.deadlines import DutyState
 
 ROOT = Path(__file__).resolve().parent.parent
 FEATURES = sorted(path.stem for path in (ROOT / "locales/vi/LC_MESSAGES").glob("*.po"))
@@ -43,6 +44,7 @@ def _but(kind: type[StrEnum], *left_out: StrEnum) -> list[str]:
 
 
 DYNAMIC = {
+    "duty-{}": _but(DutyState),
     "stance-{}": _but(Stance),
     "stance-{}-button": _but(Stance),
     "identity-{}": _but(IdentityLevel),

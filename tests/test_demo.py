@@ -34,8 +34,9 @@ from storage.models.consultations import (
     Opinion,
     RestrictedMatter,
 )
-from storage.models.office import Act, Office, Officer, Unit
+from storage.models.office import Act, Office, Officer
 from storage.models.traffic import StoredFile
+from storage.models.units import Unit
 from storage.seed import load_catalogue
 
 VAULT = Vault("an invented secret, long enough for tests")

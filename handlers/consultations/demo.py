@@ -45,8 +45,9 @@ from storage.models.consultations import (
     Publication,
     Stance,
 )
-from storage.models.office import Office, Officer, Role, Unit
+from storage.models.office import Office, Officer, Role
 from storage.models.traffic import StoredFile
+from storage.models.units import Unit
 from storage.seed import load_catalogue
 
 WINDOW = Window(10, DayUnit.WORKING, Counting.CIVIL_CODE)

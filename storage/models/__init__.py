@@ -3,16 +3,22 @@
 from storage.models.base import Base
 from storage.models.calendar import CalendarCoverage, CalendarDay
 from storage.models.consultations import Consultation
+from storage.models.deadlines import Deadline
 from storage.models.office import Office
 from storage.models.people import Person
+from storage.models.reminders import Reminder
 from storage.models.traffic import InboxEvent
+from storage.models.units import Unit
 
 __all__ = [
     "Base",
     "CalendarCoverage",
     "CalendarDay",
     "Consultation",
+    "Deadline",
     "InboxEvent",
     "Office",
     "Person",
+    "Reminder",
+    "Unit",
 ]

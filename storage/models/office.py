@@ -1,4 +1,4 @@
-"""Who works here: the office, its units, its officers and how they were let in."""
+"""Who works here: the office, its officers and how they were let in."""
 
 from __future__ import annotations
 
@@ -26,17 +26,6 @@ class Office(Base):
     portal_url: Mapped[str] = mapped_column(String(500), default="")
     denunciation_office: Mapped[str] = mapped_column(String(500), default="")
     """Where a lawful denunciation is handed in (Law on Denunciations, articles 22 and 23)."""
-
-
-class Unit(Base):
-    __tablename__ = "units"
-
-    id: Mapped[str] = random_id()
-    office_id: Mapped[str] = mapped_column(ForeignKey("offices.id"), index=True)
-    code: Mapped[str] = mapped_column(String(32))
-    name: Mapped[str] = mapped_column(String(300))
-    kind: Mapped[str] = mapped_column(String(32))
-    parent_id: Mapped[str | None] = mapped_column(ForeignKey("units.id"))
 
 
 class Role(StrEnum):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
+from datetime import datetime, time
 from typing import Any
 
 from sqlalchemy import (
@@ -14,6 +14,7 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     String,
+    Time,
     UniqueConstraint,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -62,6 +63,11 @@ class Contact(Base):
     offered: Mapped[list[str]] = mapped_column(JSON, default=list)
     """The last choices offered, for channels where a person answers with a number."""
     blocked: Mapped[bool] = mapped_column(Boolean, default=False)
+    opted_out_at: Mapped[datetime | None] = mapped_column(Instant)
+    """Wants nothing that was not asked for: no reminder, no nudge, no digest."""
+    quiet_from: Mapped[time | None] = mapped_column(Time)
+    """In Vietnam; with `quiet_until` in place of the default quiet hours. Equal: none."""
+    quiet_until: Mapped[time | None] = mapped_column(Time)
     made_at: Mapped[datetime] = mapped_column(Instant)
     seen_at: Mapped[datetime] = mapped_column(Instant)
 

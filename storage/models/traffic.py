@@ -81,6 +81,8 @@ class MessageClass(StrEnum):
 class OutboxState(StrEnum):
     QUEUED = "queued"
     SENDING = "sending"
+    IN_DOUBT = "in_doubt"
+    """A reminder whose call had no answer: asked of the channel before anything else."""
     SENT = "sent"
     UNREACHABLE = "unreachable"
     REJECTED = "rejected"
@@ -88,7 +90,7 @@ class OutboxState(StrEnum):
     """Nobody knows whether it went, and it may not go twice: an officer decides."""
 
 
-_OPEN = "state IN ('queued', 'sending')"
+_OPEN = "state IN ('queued', 'sending', 'in_doubt')"
 
 
 class OutboxMessage(Base):
@@ -119,6 +121,20 @@ class OutboxMessage(Base):
     sent_at: Mapped[datetime | None] = mapped_column(Instant)
     sent_id: Mapped[str | None] = mapped_column(String(40))
     error: Mapped[str | None] = mapped_column(String(300))
+    floor_id: Mapped[int | None] = mapped_column(BigInteger)
+    """Of a reminder: the newest message id its account was known to have when it was claimed.
+    If it went after all, its own id is above."""
+
+
+class SendBudget(Base):
+    """What one account of a channel may still send unasked; one row for all processes."""
+
+    __tablename__ = "send_budgets"
+
+    account: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """`channel:account`."""
+    ready_at: Mapped[datetime] = mapped_column(Instant)
+    """When the next message may go."""
 
 
 class ChatLine(Base):

@@ -1,0 +1,1 @@
+"""Units, their calendar of deadlines, what they hand in, and the reminders that go before."""

@@ -1,0 +1,126 @@
+"""What a unit owes for a deadline, and the one gate through which its state changes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Select, insert, literal, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.replies import UserError, Word
+from storage.models.base import new_id
+from storage.models.deadlines import (
+    DUTY_TRANSITIONS,
+    OPEN_DUTIES,
+    Deadline,
+    DeadlineState,
+    Duty,
+    DutyState,
+)
+from storage.models.office import Act
+from storage.models.reminders import WAITING, Reminder, ReminderState
+from storage.models.units import Unit, UnitKind
+
+
+def due_at(deadline: Deadline, duty: Duty) -> datetime:
+    """The unit's own date where the office granted one; always later than the deadline's."""
+    if duty.own_due_at is None:
+        return deadline.due_at
+    return max(deadline.due_at, duty.own_due_at)
+
+
+async def become(
+    session: AsyncSession,
+    duty: Duty,
+    state: DutyState,
+    actor: str,
+    now: datetime,
+    reason: str = "",
+) -> None:
+    """Raises UserError when the closed table does not know the way.
+
+    Whoever is not reminded any more is not reminded by what was planned already either.
+    """
+    if state not in DUTY_TRANSITIONS[DutyState(duty.state)]:
+        raise UserError("duties-cannot-become", state=Word(f"duty-{DutyState(duty.state)}"))
+    duty.state, duty.state_at, duty.reason = state, now, reason
+    if state is DutyState.SUBMITTED and duty.submitted_at is None:
+        duty.submitted_at = now
+        deadline = await session.get_one(Deadline, duty.deadline_id)
+        duty.late = now >= due_at(deadline, duty)
+    if state not in OPEN_DUTIES:
+        await silence(session, duty, state, now)
+    note(session, now, actor, f"duty {state}", "duty", duty.id, reason)
+
+
+async def silence(session: AsyncSession, duty: Duty, reason: str, now: datetime) -> None:
+    """Skips every reminder of the duty that still waits. `reason` is a code of the ledger."""
+    await session.execute(
+        update(Reminder)
+        .where(
+            Reminder.unit_id == duty.unit_id,
+            Reminder.deadline_id == duty.deadline_id,
+            Reminder.state.in_(WAITING),
+        )
+        .values(state=ReminderState.SKIPPED, reason=str(reason), at=now)
+    )
+
+
+def bearers(deadline: Deadline) -> Select[Unit]:
+    """The units that owe this deadline, were it armed now."""
+    chosen = select(Unit).where(Unit.office_id == deadline.office_id, Unit.closed_at.is_(None))
+    if deadline.consultation_id:
+        return chosen.where(Unit.kind == UnitKind.OFFICE)
+    chosen = chosen.where(Unit.kind != UnitKind.OFFICE)
+    return chosen.where(Unit.kind.in_(deadline.for_kinds)) if deadline.for_kinds else chosen
+
+
+async def ensure(session: AsyncSession, deadline: Deadline, now: datetime) -> int:
+    """Gives every bearer of an armed deadline its duty; returns how many were new."""
+    if deadline.state != DeadlineState.ARMED:
+        return 0
+    have = select(Duty.unit_id).where(Duty.deadline_id == deadline.id)
+    missing = await session.scalars(
+        bearers(deadline).with_only_columns(Unit.id).where(Unit.id.not_in(have))
+    )
+    rows = [
+        {
+            "id": new_id(), "deadline_id": deadline.id, "unit_id": unit_id,
+            "state": DutyState.NOT_STARTED, "state_at": now,
+        }
+        for unit_id in missing
+    ]  # fmt: skip
+    if rows:
+        await session.execute(insert(Duty), rows)
+    return len(rows)
+
+
+async def ensure_for_unit(session: AsyncSession, unit: Unit, now: datetime) -> None:
+    """A new unit owes what is armed and not yet past."""
+    armed = await session.scalars(
+        select(Deadline).where(
+            Deadline.office_id == unit.office_id,
+            Deadline.state == DeadlineState.ARMED,
+            Deadline.due_at > literal(now, Deadline.due_at.type),
+        )
+    )
+    for deadline in armed.all():
+        await ensure(session, deadline, now)
+
+
+def note(
+    session: AsyncSession,
+    now: datetime,
+    actor: str,
+    verb: str,
+    kind: str,
+    object_id: str,
+    reason: str = "",
+) -> None:
+    """A line in the log of acts."""
+    session.add(
+        Act(
+            at=now, actor=actor, verb=verb, object_kind=kind, object_id=object_id,
+            reason=reason[:1000],
+        )
+    )  # fmt: skip

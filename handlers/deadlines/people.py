@@ -1,0 +1,78 @@
+"""Who answers for what: members of units, heads of clusters, and the chats they are reached in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from storage.models.units import (
+    Cluster,
+    ClusterSeat,
+    Member,
+    MemberAddress,
+    SeatRank,
+    Unit,
+)
+
+
+@dataclass(frozen=True)
+class Post:
+    """What somebody is in one unit."""
+
+    unit: Unit
+    member: Member
+
+    @property
+    def actor(self) -> str:
+        """As an Act names them."""
+        return f"member:{self.member.id}"
+
+
+async def posts(session: AsyncSession, contact_id: int) -> Sequence[Post]:
+    """Every unit this contact answers for, in order of name; empty for a stranger."""
+    found = await session.execute(
+        select(Unit, Member)
+        .join(Member, Member.unit_id == Unit.id)
+        .join(MemberAddress, MemberAddress.member_id == Member.id)
+        .where(
+            MemberAddress.contact_id == contact_id,
+            Member.left_at.is_(None),
+            Unit.closed_at.is_(None),
+        )
+        .order_by(Unit.name, Member.joined_at)
+    )
+    return [Post(unit, member) for unit, member in found]
+
+
+async def headed_clusters(
+    session: AsyncSession, unit_ids: Sequence[str], year: int
+) -> Sequence[Cluster]:
+    """The clusters whose head or deputy is one of these units this year."""
+    found = await session.scalars(
+        select(Cluster)
+        .join(ClusterSeat, ClusterSeat.cluster_id == Cluster.id)
+        .where(
+            ClusterSeat.unit_id.in_(unit_ids),
+            ClusterSeat.year == year,
+            ClusterSeat.rank.in_((SeatRank.HEAD, SeatRank.DEPUTY)),
+        )
+        .order_by(Cluster.name)
+        .distinct()
+    )
+    return found.all()
+
+
+async def cluster_units(session: AsyncSession, cluster_id: str, year: int) -> Sequence[Unit]:
+    """The members of a cluster in a year, the head first, then by name."""
+    found = await session.execute(
+        select(Unit, ClusterSeat.rank)
+        .join(ClusterSeat, ClusterSeat.unit_id == Unit.id)
+        .where(ClusterSeat.cluster_id == cluster_id, ClusterSeat.year == year)
+        .order_by(Unit.name)
+    )
+    order = {SeatRank.HEAD: 0, SeatRank.DEPUTY: 1, SeatRank.MEMBER: 2}
+    rows = sorted(found, key=lambda row: order[SeatRank(row.rank)])
+    return [row.Unit for row in rows]
