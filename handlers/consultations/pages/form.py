@@ -20,6 +20,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import receipts
 from bot.limits import Limit, count, refuse_beyond
 from bot.media import Stored
 from bot.replies import Reply, UserError, Word
@@ -284,7 +285,7 @@ async def _again(session: AsyncSession, vault: Vault, earlier: Receipt, now: dat
     opinion = None if is_matter else await session.get(Opinion, earlier.subject_id)
     if opinion is not None and opinion.state == OpinionState.ERASED:
         raise UserError("common-start-again")
-    code = await service.new_receipt(session, vault, earlier.subject_kind, earlier.subject_id, now)
+    code = await receipts.issue(session, vault, earlier.subject_kind, earlier.subject_id, now)
     return Sent(
         code,
         earlier.made_at,

@@ -19,6 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
+from bot import receipts
 from bot.limits import Limit, count, refuse_beyond
 from bot.replies import Reply, UserError, Word
 from bot.web.server import locale_of, own_session, services, source_of
@@ -97,12 +98,17 @@ async def open_case(request: web.Request) -> web.Response:
     now = known.clock()
     async with known.db.transaction() as session:
         try:
-            await service.refuse_guessing(session, source, now)
+            await receipts.refuse_guessing(session, source, now)
         except UserError as error:
             return show(request, "ask_code", status=429, problem=error.reply)
-        found = await service.look_up(session, known.vault, typed)
+        receipt = await receipts.find(session, known.vault, typed)
+        if receipt is not None and not service.is_ours(receipt):
+            # Whoever gave the code has a page of that name.
+            signed = receipts.sign_pass(known.vault, receipt)
+            raise web.HTTPSeeOther(f"/tracuu/{receipt.subject_kind}/{signed}")
+        found = await service.opened_by(session, receipt, typed) if receipt else None
         if found is None:
-            await count(session, service.WRONG_CODES, source, now)
+            await count(session, receipts.WRONG_CODES, source, now)
             problem = Reply("pages-code-unknown")
             return show(request, "ask_code", status=422, problem=problem)
         if found.first_return:
