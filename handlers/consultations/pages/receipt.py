@@ -22,12 +22,13 @@ from sqlalchemy.orm import selectinload
 from bot import receipts
 from bot.limits import Limit, count, refuse_beyond
 from bot.replies import Reply, UserError, Word
+from bot.uploads import RefusedUpload
+from bot.web.posted import read_form, take_files
 from bot.web.server import locale_of, own_session, services, source_of
 from handlers.consultations import service, uploads
 from handlers.consultations.pages.consultations import award_name, show
 from handlers.consultations.pages.files import qr
-from handlers.consultations.pages.form import CHANNEL, receipt_link, take_files
-from handlers.consultations.pages.posted import read_form
+from handlers.consultations.pages.form import CHANNEL, receipt_link
 from storage.models.consultations import (
     LIVE_STATES,
     Candidate,
@@ -133,7 +134,7 @@ def _case_page(
     again: str | None = None,
     done: Reply | None = None,
     problem: Reply | None = None,
-    refused: Sequence[uploads.RefusedUpload] = (),
+    refused: Sequence[RefusedUpload] = (),
     typed: str = "",
 ) -> web.Response:
     return show(
@@ -201,7 +202,7 @@ async def act(request: web.Request) -> web.Response:
         return show(request, "confirm", case=case, action=asked.action, signed=posted["case"])
     problem: Reply | None = None
     done: Reply | None = None
-    refused: list[uploads.RefusedUpload] = []
+    refused: list[RefusedUpload] = []
     try:
         if posted.files and asked.action in ("answer", "replace"):
             taken, refused = await take_files(request, posted.files)
