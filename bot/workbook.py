@@ -85,6 +85,17 @@ class Sheet:
                 return m.right - m.left + 1
         return 1
 
+    def merged_down(self) -> dict[int, dict[int, Value]]:
+        """What a cell merged over several rows says in the rows below its first."""
+        below: dict[int, dict[int, Value]] = {}
+        for m in self.merges:
+            value = self.rows.get(m.top, {}).get(m.left)
+            if value is None:
+                continue
+            for row in range(m.top + 1, min(m.bottom, m.top + MAX_ROWS) + 1):
+                below.setdefault(row, {})[m.left] = value
+        return below
+
 
 def read_sheets(path: Path) -> list[Sheet]:
     """Every worksheet, hidden ones with their mark only. Values, never formulas.
