@@ -22,6 +22,7 @@ from storage.models.consultations import (
     Stance,
 )
 from storage.models.deadlines import DutyState
+from storage.models.units import MemberRank, SeatRank, UnitKind
 
 ROOT = Path(__file__).resolve().parent.parent
 FEATURES = sorted(path.stem for path in (ROOT / "locales/vi/LC_MESSAGES").glob("*.po"))
@@ -45,6 +46,9 @@ def _but(kind: type[StrEnum], *left_out: StrEnum) -> list[str]:
 
 DYNAMIC = {
     "duty-{}": _but(DutyState),
+    "units-kind-{}": _but(UnitKind, UnitKind.OFFICE),
+    "units-rank-{}": _but(MemberRank),
+    "units-seat-{}": _but(SeatRank),
     "stance-{}": _but(Stance),
     "stance-{}-button": _but(Stance),
     "identity-{}": _but(IdentityLevel),
