@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Literal, Protocol, TypeVar
+
+from bot.text import plain
 
 Say = Callable[..., str]
 Severity = Literal["error", "warning"]
@@ -54,6 +57,27 @@ def describe_problems(problems: Iterable[Problem], say: Say) -> Iterator[str]:
     for problem in problems:
         key = "intake-error" if problem.severity == "error" else "intake-warning"
         yield say(key, problem=explain(problem, say))
+
+
+_LONGEST_HEADING = 90
+
+
+class Headings:
+    """Which field a heading means; of its rules, the first that matches decides.
+
+    Matched on `plain` words: no accents, no case, no punctuation, nothing in brackets.
+    """
+
+    def __init__(self, *rules: tuple[str, str]) -> None:
+        self._rules = [(field, re.compile(pattern)) for field, pattern in rules]
+
+    def field_of(self, heading: str) -> str | None:
+        if len(heading) > 2 * _LONGEST_HEADING:
+            return None
+        words = plain(re.sub(r"\([^)]*\)", " ", heading)) or plain(heading)
+        if not words or len(words) > _LONGEST_HEADING:
+            return None
+        return next((field for field, pattern in self._rules if pattern.search(words)), None)
 
 
 class Planned(Protocol):
