@@ -79,6 +79,7 @@ WORDS_IN_CODE = {
     "handlers/consultations/papers/award_names.py",
     "handlers/consultations/demo.py",
     "handlers/consultations/papers/headings.py",
+    "handlers/deadlines/units/papers/headings.py",
 }
 """Data: how offices write headings, and the invented office. Read or recognised, never said."""
 
