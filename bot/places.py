@@ -61,6 +61,15 @@ class Places:
     def by_code(self) -> dict[str, Place]:
         return {place.code: place for place in (*self.provinces, *self.communes)}
 
+    @cached_property
+    def by_bare_name(self) -> dict[str, list[Place]]:
+        """By every name without the kind of place before it; in order of code."""
+        found: dict[str, list[Place]] = {}
+        for place in (*self.provinces, *self.communes):
+            for name in {_bare(name) for name in place.names}:
+                found.setdefault(name, []).append(place)
+        return found
+
     def communes_of(self, province: str) -> Iterator[Place]:
         return (place for place in self.communes if not province or place.province == province)
 
@@ -138,23 +147,29 @@ def exact(typed: str, province: str | None = None) -> list[Place]:
 
     The present name wins over old ones, accents over none, and "Xã X" over "Phường X" when said.
     """
+    tier = 2 if province is None else 5
     code = typed.strip()
-    among = list(places().provinces if province is None else places().communes_of(province))
     if code.isdecimal():
-        width = 2 if province is None else 5
-        return [place for place in among if place.code == code.zfill(width)]
+        found = by_code(code.zfill(tier))
+        return [found] if found and _belongs(found, tier, province) else []
     wanted = plain(typed)
+    called = places().by_bare_name.get(_bare(wanted), ())
+    among = [place for place in called if _belongs(place, tier, province)]
     readings: tuple[Callable[[Place], bool], ...] = (
         lambda place: place.name.casefold() == " ".join(code.split()).casefold(),
         lambda place: place.names[0] == wanted,
         lambda place: _bare(place.names[0]) == _bare(wanted),
         lambda place: wanted in place.names[1:],
-        lambda place: _bare(wanted) in map(_bare, place.names[1:]),
+        lambda _: True,
     )
     for called_so in readings:
-        if found := [place for place in among if called_so(place)]:
-            return found
+        if meant := [place for place in among if called_so(place)]:
+            return meant
     return []
+
+
+def _belongs(place: Place, tier: int, province: str | None) -> bool:
+    return len(place.code) == tier and (not province or place.province == province)
 
 
 def _bare(name: str) -> str:

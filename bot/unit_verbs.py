@@ -246,7 +246,7 @@ async def unit_invite(settings: Settings, args: argparse.Namespace) -> int:
         code = await invitations.invite(
             session, vault, unit, rank, args.name, ACTOR, console.now()
         )
-        way = await invitations.ways(session, settings.links, code)
+        way = invitations.ways(settings.links, await invitations.bot_name(session), code)
     console.show(
         say(
             "unit_command-invite-made", name=args.name.strip(), rank=RANKS[rank], unit=unit.name,

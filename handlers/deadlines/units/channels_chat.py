@@ -65,7 +65,7 @@ async def make_code(
     if not posts:
         return reply("units-nobody")
     code = await invitations.add_channel(session, vault, posts[0].member, now)
-    way = await invitations.ways(session, settings.links, code)
+    way = invitations.ways(settings.links, await invitations.bot_name(session), code)
     key = "units-channel-code-telegram" if way.telegram else "units-channel-code"
     # Whoever is here already wants to be reached elsewhere.
     elsewhere = way.web if contact.channel == "telegram" or not way.telegram else way.telegram

@@ -251,7 +251,7 @@ async def make_invitation(
     name = invitations.checked_name(message.text or "")
     code = await invitations.invite(session, vault, found.unit, rank, name, found.actor, now)
     await _stop_typing(state)
-    way = await invitations.ways(session, settings.links, code)
+    way = invitations.ways(settings.links, await invitations.bot_name(session), code)
     key = "units-invitation-telegram" if way.telegram else "units-invitation"
     args: dict[str, Arg] = {
         "name": name, "rank": cards.RANKS[rank], "unit": found.unit.name, "code": way.code,

@@ -42,10 +42,14 @@ class Ways:
     """"" where there is no bot there."""
 
 
-async def ways(session: AsyncSession, links: str, code: str) -> Ways:
+async def bot_name(session: AsyncSession) -> str:
+    """ "" where there is no bot on Telegram, or it has not introduced itself yet."""
+    return await session.scalar(select(Installation.telegram_name)) or ""
+
+
+def ways(links: str, bot: str, code: str) -> Ways:
     """`links` is the public address of our pages. Behind the "#" no proxy's log is told of it."""
     short = codes.in_link(code)
-    bot = await session.scalar(select(Installation.telegram_name))
     telegram = f"https://t.me/{bot}?start=u-{short}" if bot else ""
     return Ways(code, f"{links}/chat#start=u-{short}", telegram)
 

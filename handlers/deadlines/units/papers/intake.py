@@ -63,6 +63,8 @@ class _Making:
     by_name: dict[str, list[Unit]]
     clusters: dict[str, Cluster]
     seats: dict[tuple[str, str, int], ClusterSeat]
+    heads: dict[tuple[str, int], ClusterSeat]
+    """By cluster and year."""
     lines: list[Line] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     lines_of: dict[str, int] = field(default_factory=dict)
@@ -113,7 +115,8 @@ async def _begin(session: AsyncSession, office: Office, now: datetime) -> _Makin
     ids = [cluster.id for cluster in by_code.values()]
     seats = await session.scalars(select(ClusterSeat).where(ClusterSeat.cluster_id.in_(ids)))
     known = {(seat.cluster_id, seat.unit_id, seat.year): seat for seat in seats}
-    making = _Making(session, office, now, {}, {}, by_code, known)
+    heads = {(c, year): one for (c, _, year), one in known.items() if one.rank == SeatRank.HEAD}
+    making = _Making(session, office, now, {}, {}, by_code, known, heads)
     units = await session.scalars(
         select(Unit).where(Unit.office_id == office.id, Unit.kind != UnitKind.OFFICE)
     )
@@ -247,7 +250,7 @@ def _seat(making: _Making, row: UnitRow, unit: Unit) -> None:
     else:
         making.lines.append(Line("unchanged", what))
     if row.seat is SeatRank.HEAD:
-        _unseat_other_heads(making, seat, cluster)
+        _unseat_other_head(making, seat, cluster)
 
 
 def _new_cluster(making: _Making, named: ClusterName) -> Cluster:
@@ -260,12 +263,12 @@ def _new_cluster(making: _Making, named: ClusterName) -> Cluster:
     return cluster
 
 
-def _unseat_other_heads(making: _Making, head: ClusterSeat, cluster: Cluster) -> None:
-    for other in making.seats.values():
-        beside = (other.cluster_id, other.year) == (head.cluster_id, head.year)
-        if beside and other is not head and other.rank == SeatRank.HEAD:
-            other.rank = SeatRank.MEMBER
-            making.lines.append(Line("update", f"{cluster.name} {head.year}", ("rank",)))
+def _unseat_other_head(making: _Making, head: ClusterSeat, cluster: Cluster) -> None:
+    other = making.heads.get((cluster.id, head.year))
+    if other is not None and other is not head and other.rank == SeatRank.HEAD:
+        other.rank = SeatRank.MEMBER
+        making.lines.append(Line("update", f"{cluster.name} {head.year}", ("rank",)))
+    making.heads[cluster.id, head.year] = head
 
 
 # In words

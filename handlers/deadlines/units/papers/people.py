@@ -34,7 +34,7 @@ async def invite_named(
 ) -> list[Invited]:
     """Invitations for those who have none that is open or was used. Raises UserError."""
     units = await _units(session, office)
-    known = await _known(session, now)
+    known, bot = await _known(session, now), await invitations.bot_name(session)
     until = local_day(now + timedelta(days=invitations.LASTS_DAYS))
     made = []
     for row in draft.rows:
@@ -46,7 +46,7 @@ async def invite_named(
                 continue
             known.add((unit.id, plain(name)))
             code = await invitations.invite(session, vault, unit, rank, name, actor, now)
-            way = await invitations.ways(session, links, code)
+            way = invitations.ways(links, bot, code)
             made.append(
                 Invited(unit.code, unit.name, rank, name, code, way.web, way.telegram, until)
             )
