@@ -52,6 +52,9 @@ def test_the_verbs_work_as_a_program_and_none_of_them_imports_aiogram(tmp_path: 
         ["check"],
         ["invite", "officer", "Chị Sen"],
         ["import", "consultation", "--template", str(out / "t.xlsx")],
+        ["import", "units", "--template", str(out / "u.xlsx")],
+        ["units"],
+        ["places", "hue"],
         ["export", "opinions", "--format", "xlsx", "--out", str(out / "o.xlsx")],
         ["backup", str(out / "b.zip")],
     ]
@@ -64,7 +67,7 @@ def test_the_verbs_work_as_a_program_and_none_of_them_imports_aiogram(tmp_path: 
     )
     done = _run(tmp_path / "home", "-c", program)
     assert done.stderr.strip().splitlines()[-1] == f"{[0] * len(tried)} []"
-    assert sorted(os.listdir(out)) == ["b.zip", "o.xlsx", "t.xlsx"]
+    assert sorted(os.listdir(out)) == ["b.zip", "o.xlsx", "t.xlsx", "u.xlsx"]
 
 
 def test_a_wrong_setting_is_one_sentence_and_no_traceback(tmp_path: Path) -> None:

@@ -162,6 +162,7 @@ async def test_the_head_invites_sees_who_joined_and_removes(
     await head.taps("Gỡ Lê Thị Mơ")
     assert "Đã gỡ Lê Thị Mơ" in await head.taps("Đúng, gỡ")
     assert "không còn phụ trách" in await other.taps("Tôi thôi phụ trách")
+    assert "dành cho người phụ trách" in await _presses(other, f"un:one:{clinic.id}")
     assert "chưa phụ trách đơn vị nào" in await other.says("/donvi")
     async with world.base.db.reading() as session:
         verbs = list(await session.scalars(select(Act.verb).order_by(Act.id)))
