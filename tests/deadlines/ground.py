@@ -46,6 +46,8 @@ class Ground:
 
     session: AsyncSession
     office_id: str = ""
+    armed_at: datetime = MADE
+    """When the deadlines made here were armed: nothing from before is planned."""
     contacts: int = 0
     by_code: dict[str, str] = field(default_factory=dict)
     """Code of a unit → its id."""
@@ -136,12 +138,12 @@ class Ground:
         await self.session.flush()
 
     async def deadline(self, code: str, last_day: str, **given: Any) -> Deadline:
-        """Armed at MADE, with the default ladder, owed by every unit."""
+        """Armed, with the default ladder, owed by every unit."""
         columns = {
             "id": new_id(), "office_id": self.office_id, "code": code, "year": 2027,
             "title": f"Nộp hồ sơ {code}", "work": Work.REGISTRATION,
             "due_at": end_of_day(date.fromisoformat(last_day)), "ladder": DEFAULT_LADDER,
-            "state": DeadlineState.ARMED, "armed_at": MADE,
+            "state": DeadlineState.ARMED, "armed_at": self.armed_at,
         }  # fmt: skip
         deadline = Deadline(**{**columns, **given})
         self.session.add(deadline)
