@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -45,6 +45,7 @@ TICK_SECONDS = 0.5
 RECORD_SECONDS = 0.05
 """How long an outcome may wait for company; what a crash finds unrecorded is sent again."""
 BATCH = 200
+KEYS_AT_ONCE = 5_000
 MOST_ATTEMPTS = 6
 LONGEST_WAIT = 20
 """Seconds a lane waits in memory; within LEASE, so that nobody else takes it meanwhile."""
@@ -93,6 +94,39 @@ def tell(
                 state=OutboxState.QUEUED,
             )
         )
+
+
+async def tell_many(
+    session: AsyncSession,
+    vault: Vault,
+    messages: Mapping[str, tuple[int, Reply]],
+    *,
+    kind: MessageClass,
+    due_at: datetime,
+) -> dict[str, int]:
+    """As `tell`, for many single messages at once: dedupe key → (contact, message).
+
+    Returns dedupe key → the row's id. Each key must be new.
+    """
+    rows = [
+        {
+            "contact_id": contact_id, "kind": kind, "due_at": due_at, "attempts": 0,
+            "reply": vault.seal_system(replies.dump(message), "outbox"),
+            "dedupe_key": f"{key}:0", "state": OutboxState.QUEUED,
+        }
+        for key, (contact_id, message) in messages.items()
+    ]  # fmt: skip
+    found: dict[str, int] = {}
+    for start in range(0, len(rows), KEYS_AT_ONCE):
+        some = rows[start : start + KEYS_AT_ONCE]
+        await session.execute(insert(_TABLE), some)
+        stored = await session.execute(
+            select(_TABLE.c.dedupe_key, _TABLE.c.id).where(
+                _TABLE.c.dedupe_key.in_([row["dedupe_key"] for row in some])
+            )
+        )
+        found.update((key.removesuffix(":0"), number) for key, number in stored)
+    return found
 
 
 async def owe(

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import outbox
 from bot.clock import Calendar, OutsideCoverage, load_calendar, next_allowed
+from bot.replies import Reply
 from bot.vault import Vault
 from handlers.deadlines.reminders import ladder, passing, wording
 from handlers.deadlines.reminders.ladder import Occurrence
@@ -23,11 +24,19 @@ from handlers.deadlines.reminders.passing import Lost
 from handlers.deadlines.reminders.recipients import quiet_hours
 from handlers.deadlines.reminders.wording import Told
 from storage.models.base import table
-from storage.models.deadlines import OPEN_DUTIES, Deadline, DeadlineState, Duty, DutyState, Work
+from storage.models.deadlines import (
+    OPEN_DUTIES,
+    Audience,
+    Deadline,
+    DeadlineState,
+    Duty,
+    DutyState,
+    Work,
+)
 from storage.models.office import Officer
 from storage.models.people import Contact
 from storage.models.reminders import Reminder, ReminderState
-from storage.models.traffic import MessageClass, OutboxMessage
+from storage.models.traffic import MessageClass
 from storage.models.units import Member, MemberAddress, Unit
 
 Feeder = Callable[[AsyncSession, datetime, int, str, str], Awaitable[int]]
@@ -196,6 +205,8 @@ class Sorting:
         self.contacts, self.deadlines = contacts, deadlines
         self._people, self._calendar, self._now = people, calendar, now
         self._ladders: dict[tuple[str, datetime], dict[str, Occurrence]] = {}
+        self._audiences: dict[tuple[str, str], Audience] = {}
+        self._moments: dict[tuple[Any, ...], datetime] = {}
         self._told: dict[int, list[Any]] = defaultdict(list)
         self._ended: list[dict[str, Any]] = []
         self._lost: list[Lost] = []
@@ -217,6 +228,12 @@ class Sorting:
             self._end(row, ReminderState.EXPIRED, "too_late")
         else:
             self._told[row.contact_id].append(row)
+
+    def audience(self, row: Any) -> Audience:
+        key = row.deadline_id, row.step
+        if key not in self._audiences:
+            self._audiences[key] = passing.audience(self.deadlines[row.deadline_id], row.step)
+        return self._audiences[key]
 
     def due_at(self, row: Any) -> datetime:
         due = self.deadlines[row.deadline_id].due_at
@@ -258,12 +275,17 @@ class Sorting:
         return self._ladders[key]
 
     def _may_go(self, row: Any) -> datetime:
-        contact = self.contacts[row.contact_id]
         if self.deadlines[row.deadline_id].urgent:
             return self._now
-        quiet = quiet_hours(contact.quiet_from, contact.quiet_until)
+        contact = self.contacts[row.contact_id]
         on_any_day = ladder.was_asked_for(row.step)
-        return next_allowed(self._calendar, self._now, quiet, working_days_only=not on_any_day)
+        key = contact.quiet_from, contact.quiet_until, on_any_day
+        if key not in self._moments:
+            quiet = quiet_hours(contact.quiet_from, contact.quiet_until)
+            self._moments[key] = next_allowed(
+                self._calendar, self._now, quiet, working_days_only=not on_any_day
+            )
+        return self._moments[key]
 
     def _is_too_late(self, row: Any) -> bool:
         steps = self._ladder(row)
@@ -300,8 +322,7 @@ class Sorting:
     def _place(self, row: Any) -> tuple[str, ...]:
         if not ladder.is_on_ladder(row.step):
             return row.unit_id, row.deadline_id, row.step
-        to = passing.audience(self.deadlines[row.deadline_id], row.step)
-        return row.unit_id, row.deadline_id, to
+        return row.unit_id, row.deadline_id, self.audience(row)
 
     async def write(self, session: AsyncSession) -> None:
         """Everything but what is told."""
@@ -346,21 +367,17 @@ async def _tell(
     now: datetime,
 ) -> None:
     await sorting.write_ended(session)
-    for rows in groups:
-        contact = sorting.contacts[rows[0].contact_id]
-        message = wording.compose([_told(row, sorting) for row in rows], contact.locale, now)
-        outbox.tell(
-            session, vault, contact.id, message, kind=MessageClass.REMINDER, due_at=now,
-            dedupe_key=_key(rows[0]),
-        )  # fmt: skip
-    await session.flush()
-    carriers = await _outbox_ids(session, [f"{_key(rows[0])}:0" for rows in groups])
+    if not groups:
+        return
+    messages = {_key(rows[0]): _message(rows, sorting, now) for rows in groups}
+    carried = await outbox.tell_many(
+        session, vault, messages, kind=MessageClass.REMINDER, due_at=now
+    )
+    await session.execute(
+        _CARRY,
+        [{"b_id": rows[0].id, "b_outbox": carried[_key(rows[0])]} for rows in groups],
+    )
     merged = [{"b_id": row.id, "b_in": rows[0].id} for rows in groups for row in rows[1:]]
-    if groups:
-        await session.execute(
-            _CARRY,
-            [{"b_id": rows[0].id, "b_outbox": carriers[f"{_key(rows[0])}:0"]} for rows in groups],
-        )
     if merged:
         await session.execute(_MERGE, merged)
 
@@ -370,16 +387,10 @@ def _key(row: Any) -> str:
     return f"reminder:{row.id}:{row.contact_id}"
 
 
-async def _outbox_ids(session: AsyncSession, keys: list[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for start in range(0, len(keys), BATCH):
-        rows = await session.execute(
-            select(OutboxMessage.dedupe_key, OutboxMessage.id).where(
-                OutboxMessage.dedupe_key.in_(keys[start : start + BATCH])
-            )
-        )
-        found.update((str(key), number) for key, number in rows)
-    return found
+def _message(rows: Sequence[Any], sorting: Sorting, now: datetime) -> tuple[int, Reply]:
+    contact = sorting.contacts[rows[0].contact_id]
+    told = [_told(row, sorting) for row in rows]
+    return contact.id, wording.compose(told, contact.locale, now)
 
 
 def _told(row: Any, sorting: Sorting) -> Told:
@@ -387,7 +398,7 @@ def _told(row: Any, sorting: Sorting) -> Told:
     return Told(
         reminder_id=row.id, unit_id=row.unit_id, unit=row.name, deadline_id=row.deadline_id,
         title=deadline.title, work=Work(deadline.work), due_at=sorting.due_at(row),
-        state=DutyState(row.duty_state), to=passing.audience(deadline, row.step),
+        state=DutyState(row.duty_state), to=sorting.audience(row),
         mandatory=deadline.mandatory, nudged=row.step.startswith(ladder.NUDGE),
     )  # fmt: skip
 
