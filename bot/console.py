@@ -11,6 +11,9 @@ from datetime import UTC, date, datetime, time
 from functools import partial
 from typing import Any
 
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from bot import i18n
 from bot.clock import VIETNAM
 from bot.config import Settings, read_secret
@@ -19,6 +22,7 @@ from bot.replies import UserError
 from bot.vault import Vault
 from storage import schema
 from storage.db import Database
+from storage.models.office import Office
 from storage.seed import load_catalogue
 
 Say = Callable[..., str]
@@ -81,6 +85,17 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
         yield db
     finally:
         await db.close()
+
+
+async def office(session: AsyncSession, code: str) -> Office:
+    """The only one when no code is given. Raises UserError."""
+    offices = (await session.scalars(select(Office).order_by(Office.code))).all()
+    chosen = [row for row in offices if not code or row.code == code]
+    if len(chosen) == 1:
+        return chosen[0]
+    if not offices:
+        raise UserError("command-no-office")
+    raise UserError("command-which-office", codes=", ".join(row.code for row in offices))
 
 
 def make_home(settings: Settings) -> None:
