@@ -14,6 +14,7 @@ from bot.media import FileStore
 from bot.scheduler import Job, Scheduler
 from handlers.consultations import drafts, lifecycle
 from handlers.consultations.review import jobs as review_jobs
+from handlers.deadlines.calendar import consultation_dates
 from handlers.deadlines.reminders import planner, settle
 from handlers.officers import jobs as officer_jobs
 from storage.models.traffic import (
@@ -43,6 +44,9 @@ def make_scheduler(base: Foundation) -> Scheduler:
     async def tell_admins(session: AsyncSession, now: datetime) -> None:
         await officer_jobs.tell_admins(session, base.vault, now)
 
+    async def follow_consultations(session: AsyncSession, now: datetime) -> None:
+        await consultation_dates.follow(session, base.settings.default_locale, now)
+
     async def tell_of_the_unreachable(session: AsyncSession, now: datetime) -> None:
         await settle.tell_officers(session, base.vault, now)
 
@@ -50,6 +54,7 @@ def make_scheduler(base: Foundation) -> Scheduler:
         base.db,
         [
             Job("close consultations", 30, lifecycle.close_due),
+            Job("dates of consultations", 60, follow_consultations),
             Job("tell officers", 60, tell_officers),
             Job("tell admins", 60, tell_admins),
             Job("plan reminders", 60, planner.plan),

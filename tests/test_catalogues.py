@@ -21,9 +21,9 @@ from storage.models.consultations import (
     OpinionState,
     Stance,
 )
-from storage.models.deadlines import Audience, DutyState, Work
+from storage.models.deadlines import Audience, DeadlineState, DutyState, Work
 from storage.models.reminders import ReminderState
-from storage.models.units import MemberRank
+from storage.models.units import MemberRank, UnitKind
 
 ROOT = Path(__file__).resolve().parent.parent
 FEATURES = sorted(path.stem for path in (ROOT / "locales/vi/LC_MESSAGES").glob("*.po"))
@@ -61,6 +61,12 @@ REASONS = [
 
 DYNAMIC = {
     "duty-{}": _but(DutyState),
+    "calendar-state-{}": _but(DeadlineState),
+    "calendar-kind-{}": _but(UnitKind),
+    "calendar-work-{}": _but(Work),
+    "calendar-to-{}": _but(Audience),
+    "deadline_command-copied-{}": ["added", "changed", "kept", "armed"],
+    "calendar-step-{}": ["day_off", "brought_forward"],
     "reminders-{}": [*REMINDERS, "several", "behind"],
     "reminders-{}-more": ["several", "behind", "unreachable"],
     "reminders-state-{}": [*_but(ReminderState), "to_come", "unplanned"],

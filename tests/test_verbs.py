@@ -83,7 +83,7 @@ def test_help_names_every_verb(tmp_path: Path) -> None:
     for verb in (
         "run", "migrate", "demo", "check", "import", "publish", "close", "move", "export",
         "report", "invite", "backup", "restore", "office", "officers", "dismiss", "mark",
-        "posted", "holidays", "late",
+        "posted", "holidays", "late", "calendar", "deadlines", "deadline",
     ):  # fmt: skip
         assert re.search(rf"\b{verb}\b", said), verb
 
