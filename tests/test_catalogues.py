@@ -14,6 +14,7 @@ from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
 
 from bot import i18n
+from bot.pictures import Mark
 from storage.models.consultations import (
     CandidateKind,
     IdentityLevel,
@@ -75,6 +76,7 @@ DYNAMIC = {
     "reminder_command-to-{}": _but(Audience),
     "reminders-line-{}": ["before", "today", "overdue"],
     "reminders-todo-{}": _but(Work),
+    "pictures-mark-{}": _but(Mark),
     "stance-{}": _but(Stance),
     "stance-{}-button": _but(Stance),
     "identity-{}": _but(IdentityLevel),
