@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 COMMANDS = {
     "start": "start-command-start",
+    "nhacviec": "start-command-deadlines",
     "ykien": "start-command-opinions",
     "tracuu": "start-command-receipt",
     "trogiup": "start-command-help",

@@ -10,9 +10,12 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 CHATS = (
+    "handlers.deadlines.reminders.optout_chat",
     "handlers.start.chat",
     "handlers.officers.chat",
     "handlers.deadlines.calendar.chat",
+    "handlers.deadlines.reminders.chat",
+    "handlers.deadlines.reminders.mine_chat",
     "handlers.consultations.review.chat",
     "handlers.consultations.follow_up_chat",
     "handlers.consultations.chat",
@@ -25,6 +28,7 @@ PAGES = (
     "handlers.consultations.pages.form",
     "handlers.consultations.pages.receipt",
     "handlers.consultations.review.web",
+    "handlers.deadlines.reminders.feed_page",
 )
 
 

@@ -284,6 +284,7 @@ async def erase_conversation(request: web.Request) -> web.Response:
     await chat_lines.erase(session, who.contact_id)
     contact = await session.get_one(Contact, who.contact_id)
     contact.state, contact.data, contact.offered = None, {}, []
+    await contacts.end_feeds(session, who.contact_id, services(request).clock())
     services(request).bell.ring(who.contact_id)
     answer = web.Response(status=204)
     answer.del_cookie(COOKIE, path="/chat")
