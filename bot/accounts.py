@@ -30,6 +30,8 @@ COMMANDS = {
     "ngonngu": "start-command-language",
     "riengtu": "start-command-privacy",
     "gapcanbo": "start-command-human",
+    "donvi": "units-command-units",
+    "kenh": "units-command-channel",
     "huy": "start-command-cancel",
 }
 RETRY_SECONDS = 30

@@ -18,6 +18,7 @@ from bot import i18n
 from bot.clock import VIETNAM
 from bot.config import Settings, read_secret
 from bot.installation import recognise
+from bot.intake import Action, Plan
 from bot.replies import UserError
 from bot.vault import Vault
 from storage import schema
@@ -123,6 +124,39 @@ def show(line: str) -> None:
 
 def complain(line: str) -> None:
     sys.stderr.write(line + "\n")
+
+
+# What several verbs do
+
+
+async def office_of(session: AsyncSession, code: str) -> Office:
+    """The one with that code, or the only one. Raises UserError."""
+    offices = (await session.scalars(select(Office).order_by(Office.code))).all()
+    chosen = [row for row in offices if not code or row.code.lower() == code.strip().lower()]
+    if len(chosen) == 1:
+        return chosen[0]
+    if not offices:
+        raise UserError("command-no-office")
+    raise UserError("command-which-office", codes=", ".join(row.code for row in offices))
+
+
+class Undo(Exception):
+    """Leaves a transaction without a trace: a dry run, or a plan with errors."""
+
+
+def conclude(plan: Plan[Any], say: Say, *, committed: bool, done: str) -> int:
+    """Says what an import came to; `done` is the sentence for one that was written."""
+    actions: tuple[Action, ...] = ("create", "update", "remove", "unchanged")
+    counts = {action: plan.count(action) for action in actions}
+    show(say("command-import-counts", **counts))
+    if plan.has_errors:
+        complain(say("command-import-refused"))
+        return 1
+    if plan.changes_nothing:
+        show(say("command-import-nothing"))
+    else:
+        show(say(done if committed else "command-import-dry-run"))
+    return 0
 
 
 class Progress:

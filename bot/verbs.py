@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import backup as backups
-from bot import console, deadline_verbs, holiday_table, i18n, reminder_verbs, upkeep
+from bot import console, deadline_verbs, holiday_table, i18n, reminder_verbs, unit_verbs, upkeep
 from bot.clock import OutsideCoverage, end_of_day, load_calendar
 from bot.config import Settings
 from bot.installation import recognise
@@ -28,7 +28,7 @@ from storage.models.office import Office
 from storage.seed import load_catalogue
 
 if TYPE_CHECKING:
-    from handlers.consultations.papers.intake import Action, Plan
+    from handlers.consultations.papers.intake import Plan
 
 ABOUT = "The public's voice in emulation and commendation: chat, pages and the office's papers."
 
@@ -45,6 +45,7 @@ def add_verbs(subparsers: Any) -> None:
     deadline_verbs.add_verbs(subparsers)
     holiday_table.add_verb(subparsers)
     reminder_verbs.add_verbs(subparsers)
+    unit_verbs.add_verbs(subparsers)
 
 
 def _add_upkeep(verbs: Any) -> None:
@@ -71,6 +72,7 @@ def _add_consultations(verbs: Any) -> None:
     verb.add_argument("file", type=Path, nargs="?", help="the spreadsheet")
     verb.add_argument("--commit", action="store_true", help="write; otherwise only say what would")
     verb.add_argument("--template", type=Path, metavar="OUT", help="write an empty form instead")
+    unit_verbs.add_import(kinds)
     verb = console.verb(verbs, "publish", publish, "open a consultation to the public")
     verb.add_argument("code")
     verb = console.verb(verbs, "close", close, "close a consultation")
@@ -236,17 +238,13 @@ async def import_consultation(settings: Settings, args: argparse.Namespace) -> i
         plan = await _import(db, draft, say, commit=args.commit)
     for line in intake.describe(plan, say):
         console.show(line)
-    return _conclude(plan, say, committed=args.commit)
-
-
-class _Undo(Exception):
-    """Leaves a transaction without a trace: a dry run, or a plan with errors."""
+    return console.conclude(plan, say, committed=args.commit, done="command-import-done")
 
 
 async def _import(db: Database, draft: Any, say: console.Say, *, commit: bool) -> Plan:
     from handlers.consultations.papers import intake
 
-    with suppress(_Undo):
+    with suppress(console.Undo):
         async with db.transaction() as session:
             calendar = await load_calendar(session)
             title = say("intake-document")
@@ -254,22 +252,8 @@ async def _import(db: Database, draft: Any, say: console.Say, *, commit: bool) -
                 session, draft, calendar, console.now(), actor=console.ACTOR, document_title=title
             )
             if plan.has_errors or not commit:
-                raise _Undo
+                raise console.Undo
     return plan
-
-
-def _conclude(plan: Plan, say: console.Say, *, committed: bool) -> int:
-    actions: tuple[Action, ...] = ("create", "update", "remove", "unchanged")
-    counts = {action: plan.count(action) for action in actions}
-    console.show(say("command-import-counts", **counts))
-    if plan.has_errors:
-        console.complain(say("command-import-refused"))
-        return 1
-    if plan.changes_nothing:
-        console.show(say("command-import-nothing"))
-    else:
-        console.show(say("command-import-done" if committed else "command-import-dry-run"))
-    return 0
 
 
 async def publish(settings: Settings, args: argparse.Namespace) -> int:

@@ -16,6 +16,7 @@ CHATS = (
     "handlers.deadlines.calendar.chat",
     "handlers.deadlines.reminders.chat",
     "handlers.deadlines.reminders.mine_chat",
+    "handlers.deadlines.units.chat",
     "handlers.consultations.review.chat",
     "handlers.consultations.follow_up_chat",
     "handlers.consultations.chat",

@@ -24,7 +24,7 @@ from storage.models.consultations import (
 )
 from storage.models.deadlines import Audience, DeadlineState, DutyState, Work
 from storage.models.reminders import ReminderState
-from storage.models.units import MemberRank, UnitKind
+from storage.models.units import MemberRank, SeatRank, UnitKind
 
 ROOT = Path(__file__).resolve().parent.parent
 FEATURES = sorted(path.stem for path in (ROOT / "locales/vi/LC_MESSAGES").glob("*.po"))
@@ -80,6 +80,9 @@ DYNAMIC = {
     "reminder_command-to-{}": _but(Audience),
     "reminders-line-{}": ["before", "today", "overdue"],
     "reminders-todo-{}": _but(Work),
+    "units-kind-{}": _but(UnitKind, UnitKind.OFFICE),
+    "units-rank-{}": _but(MemberRank),
+    "units-seat-{}": _but(SeatRank),
     "stance-{}": _but(Stance),
     "stance-{}-button": _but(Stance),
     "identity-{}": _but(IdentityLevel),
@@ -110,6 +113,7 @@ WORDS_IN_CODE = {
     "handlers/consultations/papers/award_names.py",
     "handlers/consultations/demo.py",
     "handlers/consultations/papers/headings.py",
+    "handlers/deadlines/units/papers/headings.py",
 }
 """Data: how offices write headings, and the invented office. Read or recognised, never said."""
 

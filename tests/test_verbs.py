@@ -83,7 +83,8 @@ def test_help_names_every_verb(tmp_path: Path) -> None:
     for verb in (
         "run", "migrate", "demo", "check", "import", "publish", "close", "move", "export",
         "report", "invite", "backup", "restore", "office", "officers", "dismiss", "mark",
-        "posted", "holidays", "late", "calendar", "deadlines", "deadline",
+        "posted", "holidays", "late", "calendar", "deadlines", "deadline", "units", "unit",
+        "clusters", "cluster", "places",
     ):  # fmt: skip
         assert re.search(rf"\b{verb}\b", said), verb
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from bot.intake import Problem as Problem
+from bot.intake import Severity as Severity
 from bot.text import fold
+from bot.text import plain as plain
 
 Kind = Literal["person", "collective", "household", "posthumous", "foreign"]
-Severity = Literal["error", "warning"]
 Layer = Literal["submitter", "centre"]
 DayUnit = Literal["working", "calendar"]
 Counting = Literal["civil_code", "posting_day"]
@@ -94,20 +95,6 @@ class Notice:
 
 
 @dataclass(frozen=True)
-class Problem:
-    """What is wrong and what to do; the words are those of `key` with `args`."""
-
-    key: str
-    severity: Severity
-    sheet: str = ""
-    row: int | None = None
-    column: str = ""
-    """Letter of the column as the spreadsheet shows it."""
-    value: str = ""
-    args: Mapping[str, str | int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Draft:
     notices: tuple[Notice, ...]
     problems: tuple[Problem, ...]
@@ -123,11 +110,6 @@ class Draft:
     @property
     def can_be_imported(self) -> bool:
         return bool(self.notices) and not self.errors
-
-
-def plain(text: str) -> str:
-    """Folded words only: "1. Họ và tên:" and "1 HO VA TEN" agree."""
-    return " ".join(re.findall(r"[^\W_]+", fold(text)))
 
 
 _ADDRESSED_AS = re.compile(r"^(?:(?:ong|ba|co|anh|chi|dong chi|liet si|me)\b\s*)+(?=\w+ \w)")

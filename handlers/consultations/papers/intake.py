@@ -10,22 +10,24 @@ draft is never changed from a file: every difference is shown as refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
+from bot import intake
 from bot.clock import Calendar, OutsideCoverage, end_of_day
+from bot.intake import Action as Action
+from bot.intake import Say
 from bot.text import fold
 from handlers.consultations import lifecycle
 from handlers.consultations.papers import draft as read
 from handlers.consultations.papers import intake_candidates
 from handlers.consultations.papers.intake_candidates import Fields
-from handlers.consultations.papers.spreadsheet import explain
 from handlers.consultations.service import note
 from storage.models.base import new_id
 from storage.models.consultations import (
@@ -36,9 +38,6 @@ from storage.models.consultations import (
     Publication,
 )
 from storage.models.office import Office
-
-Say = Callable[..., str]
-Action = Literal["create", "update", "remove", "unchanged", "refuse"]
 
 USUAL_DAYS = 10
 """What a notice without a number of days gets, with a warning (Decree 152/2025, article 44)."""
@@ -79,22 +78,7 @@ class Line:
     """Names of the columns that differ."""
 
 
-@dataclass(frozen=True)
-class Plan:
-    lines: tuple[Line, ...] = ()
-    problems: tuple[read.Problem, ...] = ()
-
-    def count(self, action: Action) -> int:
-        return sum(line.action == action for line in self.lines)
-
-    @property
-    def has_errors(self) -> bool:
-        """Nothing of it may then be committed."""
-        return bool(self.count("refuse")) or any(p.severity == "error" for p in self.problems)
-
-    @property
-    def changes_nothing(self) -> bool:
-        return not any(line.action in ("create", "update", "remove") for line in self.lines)
+Plan = intake.Plan[Line]
 
 
 @dataclass
@@ -323,9 +307,7 @@ async def _new_office(session: AsyncSession, notice: read.Notice, name: str) -> 
 
 def describe(plan: Plan, say: Say) -> Iterator[str]:
     """The plan in words: problems first, then one line for each thing that is not unchanged."""
-    for problem in plan.problems:
-        key = "intake-error" if problem.severity == "error" else "intake-warning"
-        yield say(key, problem=explain(problem, say))
+    yield from intake.describe_problems(plan.problems, say)
     for line in plan.lines:
         if line.action != "unchanged":
             yield _line(line, say)

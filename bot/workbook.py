@@ -1,8 +1,10 @@
-"""Opening a workbook from outside: what it may be, how big, and its cells as plain values."""
+"""Workbooks: opened from outside within limits, as plain values; and cells that can do nothing."""
 
 from __future__ import annotations
 
 import posixpath
+import re
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -82,6 +84,17 @@ class Sheet:
             if m.top == row and m.left == column:
                 return m.right - m.left + 1
         return 1
+
+    def merged_down(self) -> dict[int, dict[int, Value]]:
+        """What a cell merged over several rows says in the rows below its first."""
+        below: dict[int, dict[int, Value]] = {}
+        for m in self.merges:
+            value = self.rows.get(m.top, {}).get(m.left)
+            if value is None:
+                continue
+            for row in range(m.top + 1, min(m.bottom, m.top + MAX_ROWS) + 1):
+                below.setdefault(row, {})[m.left] = value
+        return below
 
 
 def read_sheets(path: Path) -> list[Sheet]:
@@ -224,3 +237,22 @@ def cell_text(value: Value | None) -> str:
 
 def letter(column: int) -> str:
     return get_column_letter(column)
+
+
+# What we write
+
+_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def clean(text: str) -> str:
+    """NFC without what XML and spreadsheets cannot hold; line ends as \\n."""
+    return unicodedata.normalize("NFC", _UNWRITABLE.sub("", text.replace("\r\n", "\n")))
+
+
+def inert(text: str) -> str:
+    """Text that a spreadsheet would take for a formula gets an apostrophe, as a person types it.
+
+    Blanks before the sign and its full-width forms count too.
+    """
+    start = text.lstrip(" \u00a0\u3000")[:1]
+    return f"'{text}" if start and start in "=+-@\t\r\n|＝＋－＠" else text
