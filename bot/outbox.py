@@ -14,7 +14,7 @@ from sqlalchemy import Select, bindparam, insert, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import replies
+from bot import pictures, replies
 from bot.background import Background
 from bot.channels.base import (
     Channel,
@@ -292,6 +292,9 @@ class Outbox:
             return None
         if message.picture.kind == "qr":
             return await asyncio.to_thread(qr_picture, message.picture.value)
+        if message.picture.kind == "drawing":
+            drawn = await asyncio.to_thread(pictures.png, message.picture.value)
+            return PictureFile(drawn, "drawing.png")
         async with self._db.reading() as session:
             row = await session.get(StoredFile, message.picture.value)
         if row is None:

@@ -14,6 +14,7 @@ from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
 
 from bot import i18n
+from bot.pictures import Mark
 from storage.models.consultations import (
     CandidateKind,
     IdentityLevel,
@@ -45,6 +46,7 @@ def _but(kind: type[StrEnum], *left_out: StrEnum) -> list[str]:
 
 DYNAMIC = {
     "duty-{}": _but(DutyState),
+    "pictures-mark-{}": _but(Mark),
     "stance-{}": _but(Stance),
     "stance-{}-button": _but(Stance),
     "identity-{}": _but(IdentityLevel),
