@@ -52,6 +52,7 @@ def test_every_vietnamese_letter_is_in_our_own_font() -> None:
 
 
 def test_a_table_of_forty_rows_is_as_wide_as_a_telephone_and_within_telegrams_limits() -> None:
+    rows: list[list[Cell | Mark | str]]
     rows = [[Cell(f"Xã thứ {n}"), Mark.DONE] for n in range(pictures.MOST_ROWS)]
     width, height = size_of(pictures.png(pictures.table("vi", "Bảng", ["Đơn vị", "Nộp"], rows)))
     assert width == 1080
