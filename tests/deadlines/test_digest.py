@@ -169,5 +169,5 @@ async def test_the_chart_counts_what_the_words_count(sqlite_world: World) -> Non
     assert first.counts[pictures.Mark.LATE] == 1
     assert (second.owed, second.missing) == (4, 0)
     drawn = standing.drawing([first, second], "vi", MONDAY)
-    assert "2 trong 3 đơn vị đã nộp" in drawn
+    assert "2/3 đã nộp" in drawn
     assert pictures.png(drawn).startswith(b"\x89PNG")

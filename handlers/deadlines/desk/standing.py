@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -93,7 +93,7 @@ def drawing(found: Sequence[Standing], locale: str, now: datetime) -> str:
             [(mark, one.counts[mark]) for mark in DRAWN if one.counts[mark]],
             i18n.say(
                 locale, "desk-bar-told", done=one.handed_in, all=one.owed,
-                due=closing_day(one.deadline.due_at),
+                due=_short(closing_day(one.deadline.due_at)),
             ),
         )
         for one in nearest(found, now)
@@ -103,6 +103,10 @@ def drawing(found: Sequence[Standing], locale: str, now: datetime) -> str:
         locale, i18n.say(locale, "desk-picture-title"), bars,
         note=i18n.say(locale, "desk-picture-note", at=made),
     )  # fmt: skip
+
+
+def _short(day: date) -> str:
+    return f"{day.day}/{day.month}"
 
 
 def nearest(found: Sequence[Standing], now: datetime) -> list[Standing]:
