@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import backup as backups
-from bot import console, holiday_table, i18n, upkeep
+from bot import console, holiday_table, i18n, reminder_verbs, upkeep
 from bot.clock import OutsideCoverage, end_of_day, load_calendar
 from bot.config import Settings
 from bot.installation import recognise
@@ -43,6 +43,7 @@ def add_verbs(subparsers: Any) -> None:
     _add_papers(subparsers)
     upkeep.add_verbs(subparsers)
     holiday_table.add_verb(subparsers)
+    reminder_verbs.add_verbs(subparsers)
 
 
 def _add_upkeep(verbs: Any) -> None:

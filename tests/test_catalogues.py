@@ -22,7 +22,9 @@ from storage.models.consultations import (
     OpinionState,
     Stance,
 )
-from storage.models.deadlines import DutyState
+from storage.models.deadlines import Audience, DutyState, Work
+from storage.models.reminders import ReminderState
+from storage.models.units import MemberRank
 
 ROOT = Path(__file__).resolve().parent.parent
 FEATURES = sorted(path.stem for path in (ROOT / "locales/vi/LC_MESSAGES").glob("*.po"))
@@ -44,9 +46,31 @@ def _but(kind: type[StrEnum], *left_out: StrEnum) -> list[str]:
     return [one.value for one in kind if one not in left_out]
 
 
+REMINDERS = [
+    f"{phase}-{listener}"
+    for phase in ("before", "today", "overdue")
+    for listener in (*_but(Audience), "nudge")
+]
+
+REASONS = [
+    *_but(DutyState),
+    "day_off", "brought_forward", "quiet_hours", "late", "reaches_office", "instead", "next_chat",
+    "merged", "told_together", "outage", "too_late", "no_contact", "unreachable", "opted_out",
+    "left", "no_cluster", "unit_closed", "not_armed", "moved", "rejected", "in_doubt",
+    "before_armed", "before_move", "draft", "no_duty", "no_calendar", "unknown",
+]  # fmt: skip
+
 DYNAMIC = {
     "duty-{}": _but(DutyState),
     "pictures-mark-{}": _but(Mark),
+    "reminders-{}": [*REMINDERS, "several", "behind"],
+    "reminders-{}-more": ["several", "behind", "unreachable"],
+    "reminders-state-{}": [*_but(ReminderState), "to_come", "unplanned"],
+    "reminders-reason-{}": REASONS,
+    "reminder_command-rank-{}": [*_but(MemberRank), "officer"],
+    "reminder_command-to-{}": _but(Audience),
+    "reminders-line-{}": ["before", "today", "overdue"],
+    "reminders-todo-{}": _but(Work),
     "stance-{}": _but(Stance),
     "stance-{}-button": _but(Stance),
     "identity-{}": _but(IdentityLevel),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -25,6 +26,12 @@ DEFAULT_LADDER: list[Rung] = [
     rung(4, Audience.CLUSTER),
     rung(6, Audience.OFFICE),
 ]
+
+
+AGAIN, NUDGE = "again ", "nudge "
+"""How the steps begin that are on no ladder: what somebody asked for, and what the head of the
+cluster asked of them."""
+_SUFFIX = re.compile(r"( \(\d+\))?( \d{4}-\d\d-\d\d)?$")
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,19 @@ def too_late(one: Occurrence, every: Iterable[Occurrence], due_at: datetime, at:
         and at >= due_at
         and any(later.to == one.to and later.days > one.days for later in every)
     )
+
+
+def rung_name(step: str) -> str:
+    """The rung that a step of the ledger goes back to."""
+    return _SUFFIX.sub("", step)
+
+
+def was_asked_for(step: str) -> bool:
+    return step.startswith(AGAIN)
+
+
+def is_on_ladder(step: str) -> bool:
+    return not step.startswith((AGAIN, NUDGE))
 
 
 def _place(given: Terms, one: Rung, calendar: Calendar) -> Occurrence:
