@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 CHATS = (
     "handlers.start.chat",
     "handlers.officers.chat",
+    "handlers.deadlines.desk.cluster_chat",
     "handlers.consultations.review.chat",
     "handlers.consultations.follow_up_chat",
     "handlers.consultations.chat",
