@@ -131,7 +131,7 @@ def _drawing(shown: Table, locale: str) -> str:
     ]
     return pictures.table(
         locale, shown.cluster.name, columns, rows,
-        note=i18n.say(locale, "desk-picture-note", at=shown.now),
+        note=i18n.say(locale, "cluster-picture-note", at=shown.now),
     )  # fmt: skip
 
 

@@ -1,0 +1,240 @@
+"""Sixty invented units in five clusters, with a year under way: overdue, done and coming."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from importlib.resources import files
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.clock import Calendar, add_working_days, end_of_day, load_calendar, local_day
+from bot.contacts import Stranger, lane, meet
+from bot.vault import Vault
+from handlers.deadlines import duties
+from handlers.deadlines.people import Post
+from handlers.deadlines.registration import service
+from handlers.deadlines.registration.forms import Answers, Individuals
+from handlers.deadlines.registration.service import Owing
+from handlers.deadlines.reminders.ladder import DEFAULT_LADDER
+from storage.models.base import new_id
+from storage.models.deadlines import Deadline, DeadlineState, Duty, DutyState, Work
+from storage.models.office import Office, Officer
+from storage.models.units import Cluster, ClusterSeat, Member, MemberAddress, MemberRank, Unit
+
+DAY = timedelta(days=1)
+_S = DutyState
+
+
+@dataclass(frozen=True)
+class Date:
+    """A deadline of the demo, and how far the units have come with it, in turn."""
+
+    code: str
+    title: str
+    work: Work
+    days: int
+    """Working days from today to its last day; negative ones are past."""
+    states: Sequence[DutyState] = (_S.NOT_STARTED,)
+    kinds: Sequence[str] = ()
+    checklist: Sequence[str] = ()
+    mandatory: bool = False
+    drafted: bool = False
+
+
+DATES = (
+    Date(
+        "DK-{year}", "Đăng ký thi đua năm {year}", Work.REGISTRATION, -14,
+        (_S.ACCEPTED,) * 9 + (_S.SUBMITTED, _S.ACCEPTED, _S.ACCEPTED, _S.RETURNED, _S.ACCEPTED,
+         _S.NOT_STARTED, _S.ACCEPTED, _S.SUBMITTED, _S.ACCEPTED, _S.IN_PROGRESS),
+    ),
+    Date(
+        "GU-{year}", "Ký giao ước thi đua của cụm, khối", Work.COMPACT, 2,
+        (_S.ACCEPTED, _S.SUBMITTED, _S.NOT_STARTED, _S.ACCEPTED, _S.IN_PROGRESS, _S.ACCEPTED,
+         _S.NOT_APPLICABLE, _S.ACCEPTED, _S.NOT_STARTED, _S.SUBMITTED, _S.ACCEPTED),
+    ),
+    Date(
+        "NH-{year}", "Đăng ký danh hiệu thi đua năm học", Work.REGISTRATION, 6,
+        (_S.SUBMITTED, _S.IN_PROGRESS, _S.NOT_STARTED, _S.ACCEPTED), kinds=("school",),
+    ),
+    Date(
+        "HS-{year}", "Hồ sơ khen thưởng tổng kết năm {year}", Work.DOSSIER, 9,
+        (_S.IN_PROGRESS, _S.NOT_STARTED, _S.NOT_STARTED, _S.SUBMITTED, _S.NOT_STARTED),
+        checklist=(
+            "Tờ trình đề nghị khen thưởng", "Biên bản họp hội đồng thi đua, khen thưởng",
+            "Báo cáo thành tích của tập thể, cá nhân",
+        ),
+    ),
+    Date(
+        "TK-{year}", "Báo cáo tổng kết phong trào thi đua năm {year}", Work.REPORT, 17,
+        (_S.NOT_STARTED,) * 5 + (_S.IN_PROGRESS,), mandatory=True,
+    ),
+    Date(
+        "SK-{next}", "Báo cáo sơ kết phong trào thi đua sáu tháng đầu năm", Work.REPORT, 120,
+        drafted=True,
+    ),
+)  # fmt: skip
+
+
+@dataclass
+class _Scene:
+    session: AsyncSession
+    vault: Vault
+    office: Office
+    officer: Officer
+    calendar: Calendar
+    now: datetime
+    units: list[Unit] = field(default_factory=list)
+    posts: dict[str, Post] = field(default_factory=dict)
+    """Unit → its focal person; some units have none."""
+
+
+async def load(session: AsyncSession, vault: Vault, now: datetime) -> None:
+    """Into the demo office that `handlers.consultations.demo` made. Raises OutsideCoverage."""
+    office = (await session.scalars(select(Office))).one()
+    officer = (await session.scalars(select(Officer))).first()
+    assert officer is not None
+    scene = _Scene(session, vault, office, officer, await load_calendar(session), now)
+    told = _told()
+    await _units(scene, told["units"])
+    await _clusters(scene, told)
+    await _people(scene)
+    for number, told_date in enumerate(DATES):
+        await _deadline(scene, told_date, number)
+    await session.flush()
+
+
+def _told() -> dict[str, Any]:
+    text = (files("storage") / "catalogue" / "demo_units.json").read_text(encoding="utf-8")
+    told: dict[str, Any] = json.loads(text)
+    return told
+
+
+async def _units(scene: _Scene, rows: Sequence[dict[str, str]]) -> None:
+    """Some are there already: the consultations name them."""
+    known = {unit.code: unit for unit in await scene.session.scalars(select(Unit))}
+    for row in rows:
+        unit = known.get(row["code"])
+        if unit is None:
+            unit = Unit(id=new_id(), office_id=scene.office.id, code=row["code"])
+            unit.name = row["name"]
+            scene.session.add(unit)
+            known[unit.code] = unit
+        unit.kind = row["kind"]
+        parent = known.get(row.get("parent", ""))
+        unit.parent_id = parent.id if parent else None
+        scene.units.append(unit)
+    await scene.session.flush()
+
+
+async def _clusters(scene: _Scene, told: dict[str, Any]) -> None:
+    ids = {}
+    for row in told["clusters"]:
+        ids[row["code"]] = new_id()
+        scene.session.add(Cluster(id=ids[row["code"]], office_id=scene.office.id, **row))
+    await scene.session.flush()
+    this_year = local_day(scene.now).year
+    for unit, row in zip(scene.units, told["units"], strict=True):
+        for year in (this_year, this_year + 1):
+            seat = ClusterSeat(cluster_id=ids[row["cluster"]], unit_id=unit.id, year=year)
+            seat.rank = row.get("rank", "member")
+            scene.session.add(seat)
+
+
+FAMILY = ("Lê", "Phạm", "Trịnh", "Đỗ", "Bùi", "Hồ", "Mai", "Tạ")
+MIDDLE = ("Thị", "Văn", "Thị Hạ", "Minh", "Thu", "Đông")
+GIVEN = ("Mơ", "Sáng", "Lúa", "Mây", "Bến", "Ngàn", "Sao", "Đồi", "Thơm", "Gió", "Trăng")
+
+
+async def _people(scene: _Scene) -> None:
+    """A focal person for most units, a head for some; all invented, none at the other end."""
+    for number, unit in enumerate(scene.units):
+        if number % 20 != 19:
+            scene.posts[unit.id] = Post(unit, await _member(scene, unit, MemberRank.FOCAL, number))
+        if number % 3 == 0:
+            await _member(scene, unit, MemberRank.HEAD, number + 60)
+
+
+async def _member(scene: _Scene, unit: Unit, rank: MemberRank, number: int) -> Member:
+    name = " ".join(
+        words[number * step % len(words)]
+        for words, step in ((FAMILY, 3), (MIDDLE, 1), (GIVEN, 7))
+    )
+    joined_at = scene.now - 90 * DAY
+    member = Member(id=new_id(), unit_id=unit.id, rank=rank, name=name, joined_at=joined_at)
+    stranger = Stranger("webchat", "web", new_id(), "vi")
+    hashed = lane(scene.vault, stranger.channel, stranger.account, stranger.address)
+    met = await meet(scene.session, scene.vault, {hashed: stranger}, joined_at)
+    scene.session.add(member)
+    await scene.session.flush()
+    scene.session.add(
+        MemberAddress(member_id=member.id, contact_id=met[hashed].id, added_at=joined_at)
+    )
+    return member
+
+
+async def _deadline(scene: _Scene, told: Date, number: int) -> None:
+    last = add_working_days(scene.calendar, local_day(scene.now), told.days)
+    years = {"year": last.year, "next": last.year}
+    deadline = Deadline(
+        id=new_id(), office_id=scene.office.id, code=told.code.format(**years), year=last.year,
+        title=told.title.format(**years), work=told.work, due_at=end_of_day(last),
+        for_kinds=list(told.kinds), checklist=list(told.checklist), ladder=list(DEFAULT_LADDER),
+        mandatory=told.mandatory, basis="Lịch minh họa của một cơ quan hư cấu",
+    )  # fmt: skip
+    scene.session.add(deadline)
+    if told.drafted:
+        return
+    deadline.state = DeadlineState.ARMED
+    deadline.armed_at = scene.now - 60 * DAY
+    deadline.planned_until = scene.now
+    await scene.session.flush()
+    await duties.ensure(scene.session, deadline, deadline.armed_at)
+    owed = await scene.session.scalars(select(Duty).where(Duty.deadline_id == deadline.id))
+    by_unit = {duty.unit_id: duty for duty in owed}
+    for turn, unit in enumerate(unit for unit in scene.units if unit.id in by_unit):
+        state = told.states[(turn + 3 * number) % len(told.states)]
+        await _come_to(scene, deadline, by_unit[unit.id], state, turn)
+
+
+async def _come_to(
+    scene: _Scene, deadline: Deadline, duty: Duty, state: DutyState, turn: int
+) -> None:
+    """By the ways that are open to real people, at moments in the past."""
+    post = scene.posts.get(duty.unit_id)
+    if post is None or state is DutyState.NOT_STARTED:
+        return
+    at = min(deadline.due_at, scene.now) - (1 + turn % 6) * DAY
+    owing = Owing(post, deadline, duty)
+    if state is DutyState.NOT_APPLICABLE:
+        await service.not_applicable(
+            scene.session, owing, "Đơn vị mới sáp nhập, chưa dự cụm nào trong năm.", at
+        )
+        return
+    await service.begin(scene.session, owing, at - DAY)
+    if state is DutyState.IN_PROGRESS:
+        return
+    await service.submit(scene.session, scene.vault, owing, _answers(deadline, turn), "webchat", at, 0)
+    if state in (DutyState.ACCEPTED, DutyState.RETURNED):
+        reason = "Bản chụp bị mờ, chưa thấy chữ ký." if state is DutyState.RETURNED else ""
+        officer = f"officer:{scene.officer.id}"
+        await duties.become(scene.session, duty, state, officer, at + DAY / 2, reason)
+
+
+def _answers(deadline: Deadline, turn: int) -> Answers:
+    match deadline.work:
+        case Work.REGISTRATION:
+            return Answers(
+                collective=["TTLDXS" if turn % 2 else "TTLDTT"],
+                individual={"LDTT": Individuals(8 + turn % 7), "CSTDCS": Individuals(1 + turn % 3)},
+            )
+        case Work.DOSSIER:
+            return Answers(papers=list(deadline.checklist))
+        case Work.REPORT:
+            return Answers(words="Đơn vị đã hoàn thành các chỉ tiêu đã đăng ký.")
+    return Answers(words="Đã ký.")
+
