@@ -21,7 +21,7 @@ from storage.models.consultations import (
     OpinionState,
     Stance,
 )
-from storage.models.deadlines import DutyState
+from storage.models.deadlines import DutyState, Work
 
 ROOT = Path(__file__).resolve().parent.parent
 FEATURES = sorted(path.stem for path in (ROOT / "locales/vi/LC_MESSAGES").glob("*.po"))
@@ -45,6 +45,23 @@ def _but(kind: type[StrEnum], *left_out: StrEnum) -> list[str]:
 
 DYNAMIC = {
     "duty-{}": _but(DutyState),
+    "registration-work-{}": _but(Work),
+    "registration-help-{}": [
+        "card",
+        "collective",
+        "individual",
+        "count",
+        "names",
+        "movements",
+        "target",
+        "papers",
+        "words",
+        "files",
+        "reading_back",
+        "changing",
+        "not_ours",
+        "more_time",
+    ],
     "stance-{}": _but(Stance),
     "stance-{}-button": _but(Stance),
     "identity-{}": _but(IdentityLevel),
