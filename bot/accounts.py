@@ -25,6 +25,7 @@ COMMANDS = {
     "start": "start-command-start",
     "ykien": "start-command-opinions",
     "tracuu": "start-command-receipt",
+    "dangky": "registration-command",
     "trogiup": "start-command-help",
     "ngonngu": "start-command-language",
     "riengtu": "start-command-privacy",

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import backup as backups
-from bot import console, holiday_table, i18n, reminder_verbs, upkeep
+from bot import console, holiday_table, i18n, registration_verbs, reminder_verbs, upkeep
 from bot.clock import OutsideCoverage, end_of_day, load_calendar
 from bot.config import Settings
 from bot.installation import recognise
@@ -44,6 +44,7 @@ def add_verbs(subparsers: Any) -> None:
     upkeep.add_verbs(subparsers)
     holiday_table.add_verb(subparsers)
     reminder_verbs.add_verbs(subparsers)
+    registration_verbs.add_verb(subparsers)
 
 
 def _add_upkeep(verbs: Any) -> None:
@@ -92,6 +93,7 @@ def _add_papers(verbs: Any) -> None:
     verb.add_argument("--format", choices=("xlsx", "csv", "json"), default="xlsx")
     verb.add_argument("--out", type=Path, required=True)
     verb.add_argument("--names", action="store_true", help="with the names that were given")
+    registration_verbs.add_export(kinds)
     verb = console.verb(verbs, "report", report, "the report to the council, .docx")
     verb.add_argument("code")
     verb.add_argument("--out", type=Path, required=True)

@@ -14,7 +14,10 @@ CHATS = (
     "handlers.officers.chat",
     "handlers.deadlines.desk.cluster_chat",
     "handlers.consultations.review.chat",
+    "handlers.deadlines.registration.review.chat",
+    "handlers.deadlines.registration.chat",
     "handlers.consultations.follow_up_chat",
+    "handlers.deadlines.registration.receipt_chat",
     "handlers.consultations.chat",
     "handlers.start.fallback",
 )
@@ -25,6 +28,9 @@ PAGES = (
     "handlers.consultations.pages.form",
     "handlers.consultations.pages.receipt",
     "handlers.consultations.review.web",
+    "handlers.deadlines.registration.pages.form",
+    "handlers.deadlines.registration.pages.receipt",
+    "handlers.deadlines.registration.review.web",
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
 from bot import receipts
-from bot.limits import Limit, refuse_beyond
 from bot.replies import Until, UserError
 from bot.text import tidy
 from bot.vault import Vault
@@ -42,9 +40,6 @@ from storage.models.traffic import ChatLine, OutboxMessage, OutboxState
 LONGEST_OPINION = 8000
 """Characters; said before it is reached."""
 MOST_FILES = 10
-WRONG_CODES = Limit("receipt", 5, minutes=10)
-"""Five wrong codes from one source, then a pause. None for all sources together: whoever reached
-that would lock everybody out, and 90 random bits are not guessed however many try."""
 NEEDS_WORDS = (Stance.REMARK, Stance.OBJECT, Stance.INFORM)
 
 
@@ -227,7 +222,7 @@ async def give_opinion(
         await session.flush()
         session.add(_version(opinion, now))
     await add_files(session, opinion, draft.file_ids)
-    code = await new_receipt(session, vault, "opinion", opinion.id, now)
+    code = await receipts.issue(session, vault, "opinion", opinion.id, now)
     note(session, now, "citizen", "replace" if earlier else "file", "opinion", opinion.id)
     await session.flush()
     return Filed(code, opinion)
@@ -335,22 +330,10 @@ async def hand_over_matter(
     )
     session.add(matter)
     note(session, now, "citizen", "hand over", "matter", matter.id)
-    return await new_receipt(session, vault, "matter", matter.id, now)
+    return await receipts.issue(session, vault, "matter", matter.id, now)
 
 
 # The receipt
-
-
-async def new_receipt(
-    session: AsyncSession, vault: Vault, kind: str, subject_id: str, now: datetime
-) -> str:
-    """Makes a code for something filed; earlier codes of it stay good."""
-    code = receipts.new_code()
-    digest = await asyncio.to_thread(receipts.digest, code, vault.pepper())
-    session.add(
-        Receipt(id=new_id(), digest=digest, subject_kind=kind, subject_id=subject_id, made_at=now)
-    )
-    return code
 
 
 @dataclass(frozen=True)
@@ -363,16 +346,13 @@ class Found:
 
 
 async def look_up(session: AsyncSession, vault: Vault, typed: str) -> Found | None:
-    """What a code opens; None for every code that opens nothing, mistyped or never made.
+    """What a code opens here; None for every code that opens nothing, mistyped or never made."""
+    receipt = await receipts.find(session, vault, typed)
+    return await opened_by(session, receipt, typed) if receipt else None
 
-    Callers count misses with `missed` in a transaction of its own, and refuse by
-    `refuse_guessing` before they look.
-    """
-    code = receipts.tidy_code(typed)
-    digest = await asyncio.to_thread(receipts.digest, code or receipts.new_code(), vault.pepper())
-    receipt = await session.scalar(select(Receipt).where(Receipt.digest == digest))
-    if code is None or receipt is None:
-        return None
+
+async def opened_by(session: AsyncSession, receipt: Receipt, typed: str) -> Found | None:
+    """None when it was erased since. A receipt of another feature's (`is_ours`) opens nothing."""
     opinion = matter = None
     if receipt.subject_kind == "opinion":
         opinion = await session.scalar(
@@ -383,18 +363,19 @@ async def look_up(session: AsyncSession, vault: Vault, typed: str) -> Found | No
                 selectinload(Opinion.consultation),
             )
         )
-    else:
+    elif receipt.subject_kind == "matter":
         matter = await session.get(RestrictedMatter, receipt.subject_id)
         if matter is not None and matter.state == MatterState.ERASED:
             matter = None
     if opinion is None and matter is None:
         return None
+    code = receipts.tidy_code(typed) or ""
     return Found(code, receipt, opinion, matter, receipt.returned_at is None)
 
 
-async def refuse_guessing(session: AsyncSession, source: bytes, now: datetime) -> None:
-    """Raises UserError when this source has guessed wrong too often of late."""
-    await refuse_beyond(session, WRONG_CODES, source, now)
+def is_ours(receipt: Receipt) -> bool:
+    """Whether it is of something filed here; other features give codes of their own."""
+    return receipt.subject_kind in ("opinion", "matter")
 
 
 async def questions(session: AsyncSession, opinion: Opinion) -> Sequence[CaseMessage]:

@@ -161,8 +161,7 @@ async def _people(scene: _Scene) -> None:
 
 async def _member(scene: _Scene, unit: Unit, rank: MemberRank, number: int) -> Member:
     name = " ".join(
-        words[number * step % len(words)]
-        for words, step in ((FAMILY, 3), (MIDDLE, 1), (GIVEN, 7))
+        words[number * step % len(words)] for words, step in ((FAMILY, 3), (MIDDLE, 1), (GIVEN, 7))
     )
     joined_at = scene.now - 90 * DAY
     member = Member(id=new_id(), unit_id=unit.id, rank=rank, name=name, joined_at=joined_at)
@@ -218,7 +217,9 @@ async def _come_to(
     await service.begin(scene.session, owing, at - DAY)
     if state is DutyState.IN_PROGRESS:
         return
-    await service.submit(scene.session, scene.vault, owing, _answers(deadline, turn), "webchat", at, 0)
+    await service.submit(
+        scene.session, scene.vault, owing, _answers(deadline, turn), "webchat", at, 0
+    )
     if state in (DutyState.ACCEPTED, DutyState.RETURNED):
         reason = "Bản chụp bị mờ, chưa thấy chữ ký." if state is DutyState.RETURNED else ""
         officer = f"officer:{scene.officer.id}"
@@ -230,11 +231,13 @@ def _answers(deadline: Deadline, turn: int) -> Answers:
         case Work.REGISTRATION:
             return Answers(
                 collective=["TTLDXS" if turn % 2 else "TTLDTT"],
-                individual={"LDTT": Individuals(8 + turn % 7), "CSTDCS": Individuals(1 + turn % 3)},
+                individual={
+                    "LDTT": Individuals(8 + turn % 7),
+                    "CSTDCS": Individuals(1 + turn % 3),
+                },
             )
         case Work.DOSSIER:
             return Answers(papers=list(deadline.checklist))
         case Work.REPORT:
             return Answers(words="Đơn vị đã hoàn thành các chỉ tiêu đã đăng ký.")
     return Answers(words="Đã ký.")
-

@@ -323,7 +323,7 @@ class Receipt(Base):
     id: Mapped[str] = random_id()
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     subject_kind: Mapped[str] = mapped_column(String(12))
-    """`opinion` or `matter`."""
+    """`opinion` or `matter`; `submission` for what a unit handed in, by its duty."""
     subject_id: Mapped[str] = mapped_column(String(20), index=True)
     made_at: Mapped[datetime] = mapped_column(Instant)
     returned_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -13,6 +13,7 @@ from icalendar import Calendar
 from PIL import Image
 from sqlalchemy import func, select
 
+from bot import receipts
 from handlers.consultations import service
 from handlers.consultations.pages.files import qr
 from storage.models.consultations import (
@@ -527,7 +528,7 @@ async def test_words_are_replaced_while_the_window_is_open_and_the_history_stays
 
 async def _another_code(site: Site, filed: Opinion) -> str:
     async with site.base.db.transaction() as session:
-        return await service.new_receipt(session, site.base.vault, "opinion", filed.id, NOW)
+        return await receipts.issue(session, site.base.vault, "opinion", filed.id, NOW)
 
 
 async def test_withdrawing_asks_first_and_keeps_the_history(site: Site) -> None:

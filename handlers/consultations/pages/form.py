@@ -20,10 +20,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import receipts
 from bot.limits import Limit, count, refuse_beyond
-from bot.media import Stored
 from bot.replies import Reply, UserError, Word
+from bot.uploads import RefusedUpload, Upload
 from bot.vault import Vault
+from bot.web.posted import Posted, read_form, take_files
 from bot.web.server import locale_of, own_session, services, session_of, source_of
 from handlers.consultations import service, uploads
 from handlers.consultations.concerns import looks_like_denunciation
@@ -31,7 +33,6 @@ from handlers.consultations.pages import opinion_form
 from handlers.consultations.pages.consultations import About, about_of, show
 from handlers.consultations.pages.files import qr
 from handlers.consultations.pages.opinion_form import Errors, Form
-from handlers.consultations.pages.posted import Posted, read_form
 from storage.models.base import new_id
 from storage.models.consultations import IdentityLevel, Opinion, OpinionState, Receipt, Stance
 
@@ -40,8 +41,6 @@ CHANNEL = "form"
 SENT = Limit("form", 20, minutes=60)
 """Opinions from one address: a household or a small office, not a flood."""
 SENT_OVERALL = Limit("form-all", 3000, minutes=10)
-UPLOADED = Limit("form-files", 60, minutes=60)
-UPLOADED_OVERALL = Limit("form-files-all", 3000, minutes=10)
 _PLACE = r"/c/{code}/{number:\d{1,4}}"
 
 
@@ -61,7 +60,7 @@ def _form_page(
     about: About,
     form: Form,
     errors: Errors | None = None,
-    refused: Sequence[uploads.RefusedUpload] = (),
+    refused: Sequence[RefusedUpload] = (),
     status: int = 200,
 ) -> web.Response:
     return show(
@@ -105,8 +104,8 @@ async def read_back(request: web.Request) -> web.Response:
 
 
 async def _with_files(
-    request: web.Request, form: Form, new_files: Sequence[uploads.Upload], errors: Errors
-) -> tuple[Form, list[uploads.RefusedUpload]]:
+    request: web.Request, form: Form, new_files: Sequence[Upload], errors: Errors
+) -> tuple[Form, list[RefusedUpload]]:
     if not new_files:
         return form, []
     if len(form.files) + len(new_files) > service.MOST_FILES:
@@ -118,31 +117,6 @@ async def _with_files(
         errors["files"] = error.reply
         return form, []
     return replace(form, files=(*form.files, *((one.id, one.name) for one in taken))), refused
-
-
-@dataclass(frozen=True)
-class Taken:
-    id: str
-    name: str
-
-
-async def take_files(
-    request: web.Request, new_files: Sequence[uploads.Upload]
-) -> tuple[list[Taken], list[uploads.RefusedUpload]]:
-    """Judges files between two short transactions. Raises UserError beyond the limits."""
-    known, source = services(request), source_of(request)
-    now = known.clock()
-    async with known.db.transaction() as session:
-        await refuse_beyond(session, UPLOADED, source, now)
-        await refuse_beyond(session, UPLOADED_OVERALL, b"", now)
-        for _ in new_files:
-            await count(session, UPLOADED, source, now)
-            await count(session, UPLOADED_OVERALL, b"", now)
-    stored: list[Stored]
-    stored, refused = await uploads.judge(new_files, known.store)
-    async with known.db.transaction() as session:
-        rows = uploads.keep(session, stored, now)
-    return [Taken(row.id, row.name) for row in rows], refused
 
 
 def _review_page(
@@ -284,7 +258,7 @@ async def _again(session: AsyncSession, vault: Vault, earlier: Receipt, now: dat
     opinion = None if is_matter else await session.get(Opinion, earlier.subject_id)
     if opinion is not None and opinion.state == OpinionState.ERASED:
         raise UserError("common-start-again")
-    code = await service.new_receipt(session, vault, earlier.subject_kind, earlier.subject_id, now)
+    code = await receipts.issue(session, vault, earlier.subject_kind, earlier.subject_id, now)
     return Sent(
         code,
         earlier.made_at,

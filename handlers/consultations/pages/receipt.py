@@ -19,14 +19,16 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
+from bot import receipts
 from bot.limits import Limit, count, refuse_beyond
 from bot.replies import Reply, UserError, Word
+from bot.uploads import RefusedUpload
+from bot.web.posted import read_form, take_files
 from bot.web.server import locale_of, own_session, services, source_of
 from handlers.consultations import service, uploads
 from handlers.consultations.pages.consultations import award_name, show
 from handlers.consultations.pages.files import qr
-from handlers.consultations.pages.form import CHANNEL, receipt_link, take_files
-from handlers.consultations.pages.posted import read_form
+from handlers.consultations.pages.form import CHANNEL, receipt_link
 from storage.models.consultations import (
     LIVE_STATES,
     Candidate,
@@ -97,12 +99,17 @@ async def open_case(request: web.Request) -> web.Response:
     now = known.clock()
     async with known.db.transaction() as session:
         try:
-            await service.refuse_guessing(session, source, now)
+            await receipts.refuse_guessing(session, source, now)
         except UserError as error:
             return show(request, "ask_code", status=429, problem=error.reply)
-        found = await service.look_up(session, known.vault, typed)
+        receipt = await receipts.find(session, known.vault, typed)
+        if receipt is not None and not service.is_ours(receipt):
+            # Whoever gave the code has a page of that name.
+            signed = receipts.sign_pass(known.vault, receipt)
+            raise web.HTTPSeeOther(f"/tracuu/{receipt.subject_kind}/{signed}")
+        found = await service.opened_by(session, receipt, typed) if receipt else None
         if found is None:
-            await count(session, service.WRONG_CODES, source, now)
+            await count(session, receipts.WRONG_CODES, source, now)
             problem = Reply("pages-code-unknown")
             return show(request, "ask_code", status=422, problem=problem)
         if found.first_return:
@@ -127,7 +134,7 @@ def _case_page(
     again: str | None = None,
     done: Reply | None = None,
     problem: Reply | None = None,
-    refused: Sequence[uploads.RefusedUpload] = (),
+    refused: Sequence[RefusedUpload] = (),
     typed: str = "",
 ) -> web.Response:
     return show(
@@ -195,7 +202,7 @@ async def act(request: web.Request) -> web.Response:
         return show(request, "confirm", case=case, action=asked.action, signed=posted["case"])
     problem: Reply | None = None
     done: Reply | None = None
-    refused: list[uploads.RefusedUpload] = []
+    refused: list[RefusedUpload] = []
     try:
         if posted.files and asked.action in ("answer", "replace"):
             taken, refused = await take_files(request, posted.files)

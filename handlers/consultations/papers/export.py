@@ -10,8 +10,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +20,7 @@ from typing import Any, Literal
 import xlsxwriter  # it ships no types
 
 from bot.text import split, utf16_length
+from bot.workbook import clean, inert
 
 FORMAT = "neuguong-opinions/1"
 
@@ -223,7 +222,7 @@ def _code(value: object) -> str | int | bool | None:
         return value.isoformat(timespec="seconds")
     if isinstance(value, int) or value is None:
         return value
-    return _clean(str(value))
+    return clean(str(value))
 
 
 def as_words(row: OpinionRow, say: Say) -> list[str | int]:
@@ -234,29 +233,12 @@ def as_words(row: OpinionRow, say: Say) -> list[str | int]:
 def _cell(value: object, words: Mapping[str, str] | None, say: Say) -> str | int:
     if words is not None:
         code = str(value).lower()
-        return say(words[code]) if code in words else _clean(code)
+        return say(words[code]) if code in words else clean(code)
     if isinstance(value, int):
         return value
     if isinstance(value, datetime):
         return value.strftime("%d/%m/%Y %H:%M:%S")
-    return "" if value is None else _clean(str(value))
-
-
-_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-
-
-def _clean(text: str) -> str:
-    """NFC without what XML and spreadsheets cannot hold; line ends as \\n."""
-    return unicodedata.normalize("NFC", _UNWRITABLE.sub("", text.replace("\r\n", "\n")))
-
-
-def inert(text: str) -> str:
-    """Text that a spreadsheet would take for a formula gets an apostrophe, as a person types it.
-
-    Blanks before the sign and its full-width forms count too.
-    """
-    start = text.lstrip(" \u00a0\u3000")[:1]
-    return f"'{text}" if start and start in "=+-@\t\r\n|＝＋－＠" else text
+    return "" if value is None else clean(str(value))
 
 
 def _write_json(rows: _Counted, path: Path) -> None:
@@ -281,7 +263,7 @@ def _write_csv(rows: _Counted, path: Path, say: Say) -> None:
 def _write_xlsx(rows: _Counted, path: Path, say: Say, scope: ExportScope) -> None:
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     with xlsxwriter.Workbook(str(path), options) as book:
-        book.set_properties({"title": _clean(scope.title), "comments": FORMAT})
+        book.set_properties({"title": clean(scope.title), "comments": FORMAT})
         pens = _pens(book)
         about = book.add_worksheet(say("papers-export-sheet-about"))
         sheet = book.add_worksheet(say("papers-export-sheet-opinions"))
@@ -401,7 +383,7 @@ def _write_about(
     sheet.write_string(0, 0, say("papers-about-heading"), pens["title"])
     for at, (label, words) in enumerate(lines, start=2):
         sheet.write_string(at, 0, label, pens["label"])
-        sheet.write_string(at, 1, _clean(words), pens["text"])
+        sheet.write_string(at, 1, clean(words), pens["text"])
     at = len(lines) + 3
     sheet.write_string(at, 0, say("papers-about-column"), pens["head"])
     sheet.write_string(at, 1, say("papers-about-holds"), pens["head"])

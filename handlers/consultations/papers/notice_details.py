@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TypeVar
 
+from bot.workbook import Sheet, Value, cell_text, letter
 from handlers.consultations.papers import wording
 from handlers.consultations.papers.draft import (
     Candidate,
@@ -21,7 +22,6 @@ from handlers.consultations.papers.draft import (
     plain,
 )
 from handlers.consultations.papers.headings import REPEATED, is_hint_heading, label_of
-from handlers.consultations.papers.workbook import Sheet, Value, cell_text, letter
 
 _T = TypeVar("_T")
 

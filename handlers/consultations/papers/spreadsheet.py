@@ -14,6 +14,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.workbook import (
+    MAX_BYTES,
+    MAX_ROWS,
+    Sheet,
+    Unreadable,
+    Value,
+    cell_text,
+    read_sheets,
+)
 from handlers.consultations.papers.award_names import AwardFinder
 from handlers.consultations.papers.candidate_table import (
     CandidateTable,
@@ -30,15 +39,6 @@ from handlers.consultations.papers.draft import (
 )
 from handlers.consultations.papers.notice_details import Details, NoticeMaker
 from handlers.consultations.papers.template import write_template
-from handlers.consultations.papers.workbook import (
-    MAX_BYTES,
-    MAX_ROWS,
-    Sheet,
-    Unreadable,
-    Value,
-    cell_text,
-    read_sheets,
-)
 
 __all__ = [
     "MAX_BYTES",

@@ -1,8 +1,10 @@
-"""Opening a workbook from outside: what it may be, how big, and its cells as plain values."""
+"""Workbooks: opened from outside within limits, as plain values; and cells that can do nothing."""
 
 from __future__ import annotations
 
 import posixpath
+import re
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -224,3 +226,22 @@ def cell_text(value: Value | None) -> str:
 
 def letter(column: int) -> str:
     return get_column_letter(column)
+
+
+# What we write
+
+_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def clean(text: str) -> str:
+    """NFC without what XML and spreadsheets cannot hold; line ends as \\n."""
+    return unicodedata.normalize("NFC", _UNWRITABLE.sub("", text.replace("\r\n", "\n")))
+
+
+def inert(text: str) -> str:
+    """Text that a spreadsheet would take for a formula gets an apostrophe, as a person types it.
+
+    Blanks before the sign and its full-width forms count too.
+    """
+    start = text.lstrip(" \u00a0\u3000")[:1]
+    return f"'{text}" if start and start in "=+-@\t\r\n|＝＋－＠" else text
