@@ -156,10 +156,12 @@ async def load_demo_if_empty(settings: Settings) -> None:
 
 
 async def _load_demo(session: AsyncSession, settings: Settings) -> None:
-    from handlers.consultations import demo as invented
+    from handlers.consultations import demo as consultations
+    from handlers.deadlines import demo as deadlines
 
     store = FileStore(settings.home / "files")
-    await invented.load(session, console.vault(settings), store, console.now())
+    for invented in (consultations, deadlines):
+        await invented.load(session, console.vault(settings), store, console.now())
 
 
 async def check(settings: Settings, args: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,8 +13,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import pictures
 from bot.clock import Calendar, add_working_days, end_of_day, load_calendar, local_day
 from bot.contacts import Stranger, lane, meet
+from bot.media import FileStore, take_in
 from bot.vault import Vault
 from handlers.deadlines import duties
 from handlers.deadlines.people import Post
@@ -24,6 +27,7 @@ from handlers.deadlines.reminders.ladder import DEFAULT_LADDER
 from storage.models.base import new_id
 from storage.models.deadlines import Deadline, DeadlineState, Duty, DutyState, Work
 from storage.models.office import Office, Officer
+from storage.models.traffic import StoredFile
 from storage.models.units import Cluster, ClusterSeat, Member, MemberAddress, MemberRank, Unit
 
 DAY = timedelta(days=1)
@@ -88,17 +92,20 @@ class _Scene:
     officer: Officer
     calendar: Calendar
     now: datetime
+    signed: str
+    """The file that stands for every signed compact."""
     units: list[Unit] = field(default_factory=list)
     posts: dict[str, Post] = field(default_factory=dict)
     """Unit → its focal person; some units have none."""
 
 
-async def load(session: AsyncSession, vault: Vault, now: datetime) -> None:
+async def load(session: AsyncSession, vault: Vault, store: FileStore, now: datetime) -> None:
     """Into the demo office that `handlers.consultations.demo` made. Raises OutsideCoverage."""
     office = (await session.scalars(select(Office))).one()
     officer = (await session.scalars(select(Officer))).first()
     assert officer is not None
-    scene = _Scene(session, vault, office, officer, await load_calendar(session), now)
+    signed = await _signed_page(session, store, now)
+    scene = _Scene(session, vault, office, officer, await load_calendar(session), now, signed)
     told = _told()
     await _units(scene, told["units"])
     await _clusters(scene, told)
@@ -106,6 +113,21 @@ async def load(session: AsyncSession, vault: Vault, now: datetime) -> None:
     for number, told_date in enumerate(DATES):
         await _deadline(scene, told_date, number)
     await session.flush()
+
+
+async def _signed_page(session: AsyncSession, store: FileStore, now: datetime) -> str:
+    title = "Bản ký giao ước thi đua (trang minh họa)"
+    rows = [["Thi đua lao động giỏi", "đã ký"], ["Văn hóa công sở", "đã ký"]]
+    drawn = pictures.table("vi", title, ["Nội dung", "Đại diện đơn vị"], rows)
+    content = await asyncio.to_thread(pictures.png, drawn)
+    taken = await take_in(content, "giao-uoc.png", store)
+    row = StoredFile(
+        id=new_id(), sha256=taken.sha256, original_sha256=taken.original_sha256, size=taken.size,
+        mime=taken.mime, kind=taken.kind, name=taken.name, taken_at=now,
+    )  # fmt: skip
+    session.add(row)
+    await session.flush()
+    return row.id
 
 
 def _told() -> dict[str, Any]:
@@ -217,16 +239,15 @@ async def _come_to(
     await service.begin(scene.session, owing, at - DAY)
     if state is DutyState.IN_PROGRESS:
         return
-    await service.submit(
-        scene.session, scene.vault, owing, _answers(deadline, turn), "webchat", at, 0
-    )
+    answers = _answers(scene, deadline, turn)
+    await service.submit(scene.session, scene.vault, owing, answers, "webchat", at, 0)
     if state in (DutyState.ACCEPTED, DutyState.RETURNED):
         reason = "Bản chụp bị mờ, chưa thấy chữ ký." if state is DutyState.RETURNED else ""
         officer = f"officer:{scene.officer.id}"
         await duties.become(scene.session, duty, state, officer, at + DAY / 2, reason)
 
 
-def _answers(deadline: Deadline, turn: int) -> Answers:
+def _answers(scene: _Scene, deadline: Deadline, turn: int) -> Answers:
     match deadline.work:
         case Work.REGISTRATION:
             return Answers(
@@ -240,4 +261,5 @@ def _answers(deadline: Deadline, turn: int) -> Answers:
             return Answers(papers=list(deadline.checklist))
         case Work.REPORT:
             return Answers(words="Đơn vị đã hoàn thành các chỉ tiêu đã đăng ký.")
-    return Answers(words="Đã ký.")
+        case _:
+            return Answers(files=[scene.signed])
