@@ -31,57 +31,6 @@ from storage.models.traffic import StoredFile
 from storage.models.units import Cluster, ClusterSeat, Member, MemberAddress, MemberRank, Unit
 
 DAY = timedelta(days=1)
-_S = DutyState
-
-
-@dataclass(frozen=True)
-class Date:
-    """A deadline of the demo, and how far the units have come with it, in turn."""
-
-    code: str
-    title: str
-    work: Work
-    days: int
-    """Working days from today to its last day; negative ones are past."""
-    states: Sequence[DutyState] = (_S.NOT_STARTED,)
-    kinds: Sequence[str] = ()
-    checklist: Sequence[str] = ()
-    mandatory: bool = False
-    drafted: bool = False
-
-
-DATES = (
-    Date(
-        "DK-{year}", "Đăng ký thi đua năm {year}", Work.REGISTRATION, -14,
-        (_S.ACCEPTED,) * 9 + (_S.SUBMITTED, _S.ACCEPTED, _S.ACCEPTED, _S.RETURNED, _S.ACCEPTED,
-         _S.NOT_STARTED, _S.ACCEPTED, _S.SUBMITTED, _S.ACCEPTED, _S.IN_PROGRESS),
-    ),
-    Date(
-        "GU-{year}", "Ký giao ước thi đua của cụm, khối", Work.COMPACT, 2,
-        (_S.ACCEPTED, _S.SUBMITTED, _S.NOT_STARTED, _S.ACCEPTED, _S.IN_PROGRESS, _S.ACCEPTED,
-         _S.NOT_APPLICABLE, _S.ACCEPTED, _S.NOT_STARTED, _S.SUBMITTED, _S.ACCEPTED),
-    ),
-    Date(
-        "NH-{year}", "Đăng ký danh hiệu thi đua năm học", Work.REGISTRATION, 6,
-        (_S.SUBMITTED, _S.IN_PROGRESS, _S.NOT_STARTED, _S.ACCEPTED), kinds=("school",),
-    ),
-    Date(
-        "HS-{year}", "Hồ sơ khen thưởng tổng kết năm {year}", Work.DOSSIER, 9,
-        (_S.IN_PROGRESS, _S.NOT_STARTED, _S.NOT_STARTED, _S.SUBMITTED, _S.NOT_STARTED),
-        checklist=(
-            "Tờ trình đề nghị khen thưởng", "Biên bản họp hội đồng thi đua, khen thưởng",
-            "Báo cáo thành tích của tập thể, cá nhân",
-        ),
-    ),
-    Date(
-        "TK-{year}", "Báo cáo tổng kết phong trào thi đua năm {year}", Work.REPORT, 17,
-        (_S.NOT_STARTED,) * 5 + (_S.IN_PROGRESS,), mandatory=True,
-    ),
-    Date(
-        "SK-{next}", "Báo cáo sơ kết phong trào thi đua sáu tháng đầu năm", Work.REPORT, 120,
-        drafted=True,
-    ),
-)  # fmt: skip
 
 
 @dataclass
@@ -92,6 +41,7 @@ class _Scene:
     officer: Officer
     calendar: Calendar
     now: datetime
+    told: dict[str, Any]
     signed: str
     """The file that stands for every signed compact."""
     units: list[Unit] = field(default_factory=list)
@@ -104,21 +54,21 @@ async def load(session: AsyncSession, vault: Vault, store: FileStore, now: datet
     office = (await session.scalars(select(Office))).one()
     officer = (await session.scalars(select(Officer))).first()
     assert officer is not None
-    signed = await _signed_page(session, store, now)
-    scene = _Scene(session, vault, office, officer, await load_calendar(session), now, signed)
-    told = _told()
+    told, calendar = _told(), await load_calendar(session)
+    signed = await _signed_page(session, store, told["signed"], now)
+    scene = _Scene(session, vault, office, officer, calendar, now, told, signed)
     await _units(scene, told["units"])
-    await _clusters(scene, told)
+    await _clusters(scene)
     await _people(scene)
-    for number, told_date in enumerate(DATES):
-        await _deadline(scene, told_date, number)
+    for number, one in enumerate(told["dates"]):
+        await _deadline(scene, one, number)
     await session.flush()
 
 
-async def _signed_page(session: AsyncSession, store: FileStore, now: datetime) -> str:
-    title = "Bản ký giao ước thi đua (trang minh họa)"
-    rows = [["Thi đua lao động giỏi", "đã ký"], ["Văn hóa công sở", "đã ký"]]
-    drawn = pictures.table("vi", title, ["Nội dung", "Đại diện đơn vị"], rows)
+async def _signed_page(
+    session: AsyncSession, store: FileStore, told: dict[str, Any], now: datetime
+) -> str:
+    drawn = pictures.table("vi", told["title"], told["columns"], told["rows"])
     content = await asyncio.to_thread(pictures.png, drawn)
     taken = await take_in(content, "giao-uoc.png", store)
     row = StoredFile(
@@ -153,23 +103,18 @@ async def _units(scene: _Scene, rows: Sequence[dict[str, str]]) -> None:
     await scene.session.flush()
 
 
-async def _clusters(scene: _Scene, told: dict[str, Any]) -> None:
+async def _clusters(scene: _Scene) -> None:
     ids = {}
-    for row in told["clusters"]:
+    for row in scene.told["clusters"]:
         ids[row["code"]] = new_id()
         scene.session.add(Cluster(id=ids[row["code"]], office_id=scene.office.id, **row))
     await scene.session.flush()
     this_year = local_day(scene.now).year
-    for unit, row in zip(scene.units, told["units"], strict=True):
+    for unit, row in zip(scene.units, scene.told["units"], strict=True):
         for year in (this_year, this_year + 1):
             seat = ClusterSeat(cluster_id=ids[row["cluster"]], unit_id=unit.id, year=year)
             seat.rank = row.get("rank", "member")
             scene.session.add(seat)
-
-
-FAMILY = ("Lê", "Phạm", "Trịnh", "Đỗ", "Bùi", "Hồ", "Mai", "Tạ")
-MIDDLE = ("Thị", "Văn", "Thị Hạ", "Minh", "Thu", "Đông")
-GIVEN = ("Mơ", "Sáng", "Lúa", "Mây", "Bến", "Ngàn", "Sao", "Đồi", "Thơm", "Gió", "Trăng")
 
 
 async def _people(scene: _Scene) -> None:
@@ -182,9 +127,8 @@ async def _people(scene: _Scene) -> None:
 
 
 async def _member(scene: _Scene, unit: Unit, rank: MemberRank, number: int) -> Member:
-    name = " ".join(
-        words[number * step % len(words)] for words, step in ((FAMILY, 3), (MIDDLE, 1), (GIVEN, 7))
-    )
+    parts = zip(scene.told["names"], (3, 1, 7), strict=True)
+    name = " ".join(words[number * step % len(words)] for words, step in parts)
     joined_at = scene.now - 90 * DAY
     member = Member(id=new_id(), unit_id=unit.id, rank=rank, name=name, joined_at=joined_at)
     stranger = Stranger("webchat", "web", new_id(), "vi")
@@ -198,17 +142,18 @@ async def _member(scene: _Scene, unit: Unit, rank: MemberRank, number: int) -> M
     return member
 
 
-async def _deadline(scene: _Scene, told: Date, number: int) -> None:
-    last = add_working_days(scene.calendar, local_day(scene.now), told.days)
-    years = {"year": last.year, "next": last.year}
+async def _deadline(scene: _Scene, told: dict[str, Any], number: int) -> None:
+    """`told["days"]`: working days from today to its last day; negative ones are past."""
+    last = add_working_days(scene.calendar, local_day(scene.now), told["days"])
     deadline = Deadline(
-        id=new_id(), office_id=scene.office.id, code=told.code.format(**years), year=last.year,
-        title=told.title.format(**years), work=told.work, due_at=end_of_day(last),
-        for_kinds=list(told.kinds), checklist=list(told.checklist), ladder=list(DEFAULT_LADDER),
-        mandatory=told.mandatory, basis="Lịch minh họa của một cơ quan hư cấu",
+        id=new_id(), office_id=scene.office.id, code=told["code"].format(year=last.year),
+        year=last.year, title=told["title"].format(year=last.year), work=Work(told["work"]),
+        due_at=end_of_day(last), for_kinds=told.get("kinds", []),
+        checklist=told.get("checklist", []), ladder=list(DEFAULT_LADDER),
+        mandatory=told.get("mandatory", False), basis=scene.told["basis"],
     )  # fmt: skip
     scene.session.add(deadline)
-    if told.drafted:
+    if told.get("drafted"):
         return
     deadline.state = DeadlineState.ARMED
     deadline.armed_at = scene.now - 60 * DAY
@@ -218,8 +163,8 @@ async def _deadline(scene: _Scene, told: Date, number: int) -> None:
     owed = await scene.session.scalars(select(Duty).where(Duty.deadline_id == deadline.id))
     by_unit = {duty.unit_id: duty for duty in owed}
     for turn, unit in enumerate(unit for unit in scene.units if unit.id in by_unit):
-        state = told.states[(turn + 3 * number) % len(told.states)]
-        await _come_to(scene, deadline, by_unit[unit.id], state, turn)
+        state = told["states"][(turn + 3 * number) % len(told["states"])]
+        await _come_to(scene, deadline, by_unit[unit.id], DutyState(state), turn)
 
 
 async def _come_to(
@@ -232,9 +177,7 @@ async def _come_to(
     at = min(deadline.due_at, scene.now) - (1 + turn % 6) * DAY
     owing = Owing(post, deadline, duty)
     if state is DutyState.NOT_APPLICABLE:
-        await service.not_applicable(
-            scene.session, owing, "Đơn vị mới sáp nhập, chưa dự cụm nào trong năm.", at
-        )
+        await service.not_applicable(scene.session, owing, scene.told["not_ours"], at)
         return
     await service.begin(scene.session, owing, at - DAY)
     if state is DutyState.IN_PROGRESS:
@@ -242,7 +185,7 @@ async def _come_to(
     answers = _answers(scene, deadline, turn)
     await service.submit(scene.session, scene.vault, owing, answers, "webchat", at, 0)
     if state in (DutyState.ACCEPTED, DutyState.RETURNED):
-        reason = "Bản chụp bị mờ, chưa thấy chữ ký." if state is DutyState.RETURNED else ""
+        reason = scene.told["returned"] if state is DutyState.RETURNED else ""
         officer = f"officer:{scene.officer.id}"
         await duties.become(scene.session, duty, state, officer, at + DAY / 2, reason)
 
@@ -260,6 +203,6 @@ def _answers(scene: _Scene, deadline: Deadline, turn: int) -> Answers:
         case Work.DOSSIER:
             return Answers(papers=list(deadline.checklist))
         case Work.REPORT:
-            return Answers(words="Đơn vị đã hoàn thành các chỉ tiêu đã đăng ký.")
+            return Answers(words=scene.told["report"])
         case _:
             return Answers(files=[scene.signed])

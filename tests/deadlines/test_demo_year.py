@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from bot.media import FileStore
+from bot.pictures import Mark
 from bot.vault import Vault
 from handlers.consultations import demo as consultations
 from handlers.deadlines import demo
@@ -26,7 +27,7 @@ FRIDAY = datetime.fromisoformat("2026-11-27T09:00+07:00")
 @pytest.fixture
 async def db(sqlite_url: str, tmp_path: Path) -> Database:
     db = Database(sqlite_url)
-    vault, store = Vault(b"k" * 32), FileStore(tmp_path / "files")
+    vault, store = Vault("k" * 40), FileStore(tmp_path / "files")
     async with db.transaction() as session:
         await consultations.load(session, vault, store, FRIDAY)
         await demo.load(session, vault, store, FRIDAY)
@@ -49,7 +50,7 @@ async def test_overdue_done_and_coming_are_there_at_once(db: Database) -> None:
     async with db.reading() as session:
         office = (await session.scalars(select(Office))).one()
         found = await standing.standings(session, office.id, FRIDAY)
-        counts: Counter[str] = sum((one.counts for one in found), Counter())
+        counts: Counter[Mark] = sum((one.counts for one in found), Counter())
     assert {"done", "handed", "doing", "late", "todo", "free"} <= set(counts)
     assert found[0].deadline.due_at < FRIDAY < found[-1].deadline.due_at
     await db.close()
@@ -58,7 +59,7 @@ async def test_overdue_done_and_coming_are_there_at_once(db: Database) -> None:
 async def test_what_was_handed_in_can_be_read_and_was_handed_in_by_the_real_way(
     db: Database,
 ) -> None:
-    vault = Vault(b"k" * 32)
+    vault = Vault("k" * 40)
     async with db.reading() as session:
         for submission in await session.scalars(select(Submission)):
             assert service.opened(vault, submission).answers
