@@ -26,6 +26,7 @@ COMMANDS = {
     "nhacviec": "start-command-deadlines",
     "ykien": "start-command-opinions",
     "tracuu": "start-command-receipt",
+    "dangky": "registration-command",
     "trogiup": "start-command-help",
     "ngonngu": "start-command-language",
     "riengtu": "start-command-privacy",

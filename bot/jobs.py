@@ -15,6 +15,7 @@ from bot.scheduler import Job, Scheduler
 from handlers.consultations import drafts, lifecycle
 from handlers.consultations.review import jobs as review_jobs
 from handlers.deadlines.calendar import consultation_dates
+from handlers.deadlines.desk import digest
 from handlers.deadlines.reminders import planner, settle
 from handlers.officers import jobs as officer_jobs
 from storage.models.traffic import (
@@ -50,6 +51,9 @@ def make_scheduler(base: Foundation) -> Scheduler:
     async def tell_of_the_unreachable(session: AsyncSession, now: datetime) -> None:
         await settle.tell_officers(session, base.vault, now)
 
+    async def tell_offices(session: AsyncSession, now: datetime) -> None:
+        await digest.tell_offices(session, base.vault, now)
+
     return Scheduler(
         base.db,
         [
@@ -57,6 +61,7 @@ def make_scheduler(base: Foundation) -> Scheduler:
             Job("dates of consultations", 60, follow_consultations),
             Job("tell officers", 60, tell_officers),
             Job("tell admins", 60, tell_admins),
+            Job("tell offices how the deadlines stand", 30, tell_offices),
             Job("plan reminders", 60, planner.plan),
             Job("settle reminders", 5, settle.settle),
             Job("tell of the unreachable", 300, tell_of_the_unreachable),

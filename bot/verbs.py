@@ -16,7 +16,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import backup as backups
-from bot import console, deadline_verbs, holiday_table, i18n, reminder_verbs, unit_verbs, upkeep
+from bot import (
+    console,
+    deadline_verbs,
+    holiday_table,
+    i18n,
+    registration_verbs,
+    reminder_verbs,
+    unit_verbs,
+    upkeep,
+)
 from bot.clock import OutsideCoverage, end_of_day, load_calendar
 from bot.config import Settings
 from bot.installation import recognise
@@ -46,6 +55,7 @@ def add_verbs(subparsers: Any) -> None:
     holiday_table.add_verb(subparsers)
     reminder_verbs.add_verbs(subparsers)
     unit_verbs.add_verbs(subparsers)
+    registration_verbs.add_verb(subparsers)
 
 
 def _add_upkeep(verbs: Any) -> None:
@@ -95,6 +105,7 @@ def _add_papers(verbs: Any) -> None:
     verb.add_argument("--format", choices=("xlsx", "csv", "json"), default="xlsx")
     verb.add_argument("--out", type=Path, required=True)
     verb.add_argument("--names", action="store_true", help="with the names that were given")
+    registration_verbs.add_export(kinds)
     verb = console.verb(verbs, "report", report, "the report to the council, .docx")
     verb.add_argument("code")
     verb.add_argument("--out", type=Path, required=True)
@@ -157,10 +168,12 @@ async def load_demo_if_empty(settings: Settings) -> None:
 
 
 async def _load_demo(session: AsyncSession, settings: Settings) -> None:
-    from handlers.consultations import demo as invented
+    from handlers.consultations import demo as consultations
+    from handlers.deadlines import demo as deadlines
 
     store = FileStore(settings.home / "files")
-    await invented.load(session, console.vault(settings), store, console.now())
+    for invented in (consultations, deadlines):
+        await invented.load(session, console.vault(settings), store, console.now())
 
 
 async def check(settings: Settings, args: argparse.Namespace) -> int:
