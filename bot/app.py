@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -205,10 +206,16 @@ async def _serve(base: Foundation, opened: AsyncExitStack) -> None:
     try:
         await web.TCPSite(runner, host, port, reuse_address=True).start()
     except (OSError, socket.gaierror) as error:
-        raise ConfigError(
-            f"Cannot listen on {host}:{port} ({error.strerror}): stop the program that uses the "
-            "port, or set NEUGUONG_PORT to a free one."
-        ) from None
+        reason = f"Cannot listen on {host}:{port} ({error.strerror})"
+        raise ConfigError(f"{reason}: {_remedy(error)}.") from None
+
+
+def _remedy(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "stop the program that uses the port, or set NEUGUONG_PORT to a free one"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "set NEUGUONG_PORT to 1024 or more and let a proxy listen on the lower one"
+    return "set NEUGUONG_HOST to an address of this machine, or leave it out"
 
 
 async def _finish_sending(dialogue: Dialogue) -> None:

@@ -183,7 +183,8 @@ async def dismiss(settings: Settings, args: argparse.Namespace) -> int:
         officer = await session.get(Officer, args.id)
         if officer is None or officer.revoked_at is not None:
             raise UserError("command-no-such-officer", id=args.id)
-        service.revoke(session, officer, ACTOR, console.now(), args.reason.strip())
+        reason = console.fitting("reason", args.reason, 1000)
+        service.revoke(session, officer, ACTOR, console.now(), reason)
     say = console.sayer(settings)
     console.show(say("command-dismiss-done", name=officer.name, role=str(officer.role)))
     return 0
@@ -205,7 +206,8 @@ async def mark(settings: Settings, args: argparse.Namespace) -> int:
     new = ConsultationState(args.state)
     async with console.database(settings) as db, db.transaction() as session:
         asked = await lifecycle.by_code(session, args.code)
-        lifecycle.become(session, asked, new, ACTOR, console.now(), args.reason.strip())
+        reason = console.fitting("reason", args.reason, 1000)
+        lifecycle.become(session, asked, new, ACTOR, console.now(), reason)
     say = console.sayer(settings)
     console.show(say("command-mark-done", code=asked.code, state=STATES[args.state]))
     return 0

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
+from typing import Any
 from xml.etree.ElementTree import Element, ParseError
 
 import openpyxl
@@ -138,7 +139,12 @@ def _check_parts(archive: zipfile.ZipFile) -> None:
 
 
 def _sheets(path: Path) -> list[Sheet]:
-    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    # From an open file: by its name alone openpyxl would refuse a good workbook called .xls.
+    with path.open("rb") as file:
+        return _sheets_of(openpyxl.load_workbook(file, read_only=True, data_only=True), path)
+
+
+def _sheets_of(book: Any, path: Path) -> list[Sheet]:
     try:
         with zipfile.ZipFile(path) as archive:
             parts = _sheet_parts(archive)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from datetime import date, timedelta
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -37,7 +38,7 @@ DATE = re.compile(
 
 KEYED = {
     "choice": 0, "link": 0, "reply": 0, "UserError": 0, "Word": 0, "Reply": 0, "Choice": 0,
-    "Refused": 0, "MediaRefused": 0, "Picture": 2, "say": 0, "_say": 0,
+    "BackupError": 0, "Refused": 0, "MediaRefused": 0, "Picture": 2, "say": 0, "_say": 0,
 }  # fmt: skip
 """Calls that take a key, and at which place. `i18n.say` has the language before it."""
 
@@ -123,7 +124,10 @@ LONG = {
 }
 """Messages that may be longer than 600 characters."""
 
-DATED = {"papers-detail-date", "papers-hint-posted-on", "papers-hint-submission"}
+DATED = {
+    "papers-detail-date", "papers-hint-document", "papers-hint-posted-on",
+    "papers-hint-submission",
+}  # fmt: skip
 """Examples of how a date is written in the office's own spreadsheet."""
 
 WORDS_IN_CODE = {
@@ -387,3 +391,9 @@ def test_buttons_and_sentences_can_be_told_apart_by_their_keys() -> None:
         if KEY.fullmatch(key) and not key.endswith("-button")
     }
     assert wrong == set()
+
+
+def test_days_of_the_week_are_written_as_people_write_them() -> None:
+    sunday = date(2026, 11, 29)
+    assert i18n.spell("vi", sunday) == "Chủ Nhật, ngày 29/11/2026"
+    assert i18n.spell("vi", sunday + timedelta(days=1)) == "thứ Hai, ngày 30/11/2026"
