@@ -8,7 +8,9 @@ from sqlalchemy import select
 
 from bot.receipts import new_code
 from handlers.consultations import drafts
-from handlers.deadlines.registration import service
+from handlers.deadlines.registration import forms, service
+from handlers.deadlines.registration.forms import Answers, Form, Individuals, Option
+from handlers.deadlines.registration.steps import route
 from storage.models.consultations import Receipt
 from storage.models.deadlines import DutyState, Work
 from storage.models.people import Contact
@@ -339,18 +341,24 @@ async def test_whoever_left_the_unit_can_press_nothing_any_more(
     assert await versions(world) == []
 
 
-async def test_a_stranger_opens_no_duty_by_its_id(sqlite_world: World) -> None:
+async def test_neither_strangers_nor_other_units_open_a_duty_by_its_id(
+    sqlite_world: World,
+) -> None:
     world = sqlite_world
-    unit_id = await unit(world)
+    unit_id, other_unit = await unit(world), await unit(world, "RC", "Xã Rừng Cọ")
     due = await deadline(world)
+    owed = await duty(world, unit_id, due)
     stranger = await world.citizen("telegram", number=7)
     await stranger.says("/start")
-    owed = await duty(world, unit_id, due)
-    assert isinstance(stranger, TelegramCitizen)
-    await stranger.person.presses(f"dk:o:{owed.id}")
-    await world.telegram.delivery.settled()
-    await world.settled()
-    assert "không có trong danh sách" in (await stranger.screen())[-1].text
+    neighbour = await person_of(world, other_unit, "telegram", number=8)
+    for person in (stranger, neighbour):
+        assert isinstance(person, TelegramCitizen)
+        for verb in ("o", "b", "see", "w", "na"):
+            await person.person.presses(f"dk:{verb}:{owed.id}")
+            await world.telegram.delivery.settled()
+            await world.settled()
+            assert "không có trong danh sách" in (await person.screen())[-1].text
+    assert await state(world, unit_id, due) == DutyState.NOT_STARTED
 
 
 async def test_two_of_one_unit_do_not_overwrite_each_other(sqlite_world: World) -> None:
@@ -416,3 +424,36 @@ async def test_files_handed_in_are_not_swept_with_old_drafts(sqlite_world: World
         await drafts.forget_drafts(session, world.now() + timedelta(days=100))
     async with world.base.db.reading() as session:
         assert len(list(await session.scalars(select(StoredFile)))) == 1
+
+
+async def test_the_photos_of_an_album_are_answered_once(sqlite_world: World) -> None:
+    world = sqlite_world
+    unit_id = await unit(world)
+    await deadline(world, Work.COMPACT, code="GU", title="Ký giao ước")
+    person = await person_of(world, unit_id, "telegram")
+    assert isinstance(person, TelegramCitizen)
+    await opens(person, "Ký giao ước")
+    before = len(await person.screen())
+    await person.person.sends_album([jpeg(), jpeg()])
+    await world.telegram.delivery.settled()
+    await world.settled()
+    assert len(await person.screen()) == before + 1
+    assert "Tệp gửi kèm: 2" in await person.taps("Tiếp tục")
+    assert CODE.search(await person.taps("Gửi"))
+
+
+def test_without_movements_nobody_is_asked_for_targets() -> None:
+    form = Form(Work.REGISTRATION, individual=(Option("LDTT", "Lao động tiên tiến", "Worker"),))
+    answers = Answers(individual={"LDTT": Individuals(1)})
+    asked = [state.state for state, _ in route(form, answers) if state.state]
+    assert [one.partition(":")[2] for one in asked] == [
+        "collective", "individual", "count", "names", "files", "reading_back",
+    ]  # fmt: skip
+
+
+def test_the_hash_of_a_form_changes_with_its_questions_alone() -> None:
+    form = Form(Work.DOSSIER, papers=("Tờ trình",))
+    assert form.hash == Form(Work.DOSSIER, papers=("Tờ trình",)).hash
+    assert form.hash != Form(Work.DOSSIER, papers=("Tờ trình", "Biên bản")).hash
+    answers = Answers(papers=["Tờ trình"])
+    assert forms.load(forms.dump(form, answers)) == (form, answers)
