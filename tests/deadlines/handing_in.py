@@ -83,6 +83,13 @@ async def person_of(
     return citizen
 
 
+async def owing(world: World, channel: str = "webchat") -> tuple[Citizen, str, str]:
+    """A unit with a registration due in ten days: its person, its id and the deadline's."""
+    unit_id = await unit(world)
+    due = await deadline(world)
+    return await person_of(world, unit_id, channel), unit_id, due
+
+
 async def newest_contact(world: World) -> int:
     async with world.base.db.reading() as session:
         found = await session.scalar(select(Contact.id).order_by(Contact.made_at.desc()).limit(1))

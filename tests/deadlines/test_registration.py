@@ -23,6 +23,7 @@ from tests.deadlines.handing_in import (
     duty,
     joins,
     leaves,
+    owing,
     person_of,
     state,
     unit,
@@ -63,13 +64,23 @@ async def hands_in(person: Citizen) -> str:
     return await person.taps("Gửi")
 
 
+async def amends(person: Citizen, people: int) -> str:
+    """Another number of people, in place of what was handed in."""
+    await opens(person)
+    await person.taps("Sửa bản đã nộp")
+    await person.taps("Sửa")
+    await person.taps("Số lượng và tên: Lao động tiên tiến")
+    await person.says(str(people))
+    for _ in range(4):
+        await person.taps("Tiếp tục")
+    return await person.taps("Gửi")
+
+
 @CHANNELS
 async def test_a_unit_registers_titles_people_and_targets_and_keeps_a_receipt(
     world: World, channel: str
 ) -> None:
-    unit_id = await unit(world)
-    due = await deadline(world)
-    person = await person_of(world, unit_id, channel)
+    person, unit_id, due = await owing(world, channel)
     assert "còn 1 việc" in await person.says("/dangky")
     read_back = await fills_in(person)
     for said in ("Tập thể lao động tiên tiến: có đăng ký", "Lao động tiên tiến: 12 người",
@@ -94,9 +105,7 @@ async def test_a_unit_registers_titles_people_and_targets_and_keeps_a_receipt(
 @CHANNELS
 async def test_names_lie_nowhere_in_clear(sqlite_world: World, channel: str) -> None:
     world = sqlite_world
-    unit_id = await unit(world)
-    await deadline(world)
-    person = await person_of(world, unit_id, channel)
+    person, _, _ = await owing(world, channel)
     await fills_in(person)
     async with world.base.db.reading() as session:
         held = [str(data) for data in await session.scalars(select(Contact.data))]
@@ -111,9 +120,7 @@ async def test_a_draft_survives_a_restart_and_seven_days(
     sqlite_world: World, channel: str
 ) -> None:
     world = sqlite_world
-    unit_id = await unit(world)
-    await deadline(world)
-    person = await person_of(world, unit_id, channel)
+    person, _, _ = await owing(world, channel)
     await fills_in(person)
     await world.restart()
     world.shift = timedelta(days=7)
@@ -125,9 +132,7 @@ async def test_a_draft_survives_a_restart_and_seven_days(
 @CHANNELS
 async def test_back_cancel_and_help_work_at_every_step(sqlite_world: World, channel: str) -> None:
     world = sqlite_world
-    unit_id = await unit(world)
-    await deadline(world)
-    person = await person_of(world, unit_id, channel)
+    person, _, _ = await owing(world, channel)
     await opens(person)
     await person.taps("Bắt đầu làm")
     await person.taps("☐ Tập thể lao động tiên tiến")
@@ -156,9 +161,7 @@ async def test_a_photo_of_the_signed_page_alone_is_enough(
     sqlite_world: World, channel: str
 ) -> None:
     world = sqlite_world
-    unit_id = await unit(world)
-    due = await deadline(world)
-    person = await person_of(world, unit_id, channel)
+    person, unit_id, due = await owing(world, channel)
     await opens(person)
     assert "Đã nhận. Hiện có 1 tệp" in await person.sends_files((jpeg(), "trang-ky.jpg"))
     await person.taps("Tiếp tục")
@@ -170,18 +173,9 @@ async def test_a_photo_of_the_signed_page_alone_is_enough(
 async def test_what_was_handed_in_is_amended_until_the_date_and_earlier_versions_stay(
     world: World, channel: str
 ) -> None:
-    unit_id = await unit(world)
-    due = await deadline(world)
-    person = await person_of(world, unit_id, channel)
+    person, unit_id, due = await owing(world, channel)
     await hands_in(person)
-    await opens(person)
-    await person.taps("Sửa bản đã nộp")
-    await person.taps("Sửa")
-    await person.taps("Số lượng và tên: Lao động tiên tiến")
-    await person.says("15")
-    for _ in range(4):
-        await person.taps("Tiếp tục")
-    assert "bản sửa, lần 2" in await person.taps("Gửi")
+    assert "bản sửa, lần 2" in await amends(person, 15)
     first, second = await versions(world)
     vault = world.base.vault
     assert service.opened(vault, first).answers.individual["LDTT"].count == 12
@@ -196,9 +190,7 @@ async def test_what_was_handed_in_is_amended_until_the_date_and_earlier_versions
 @CHANNELS
 async def test_late_is_marked_and_told(sqlite_world: World, channel: str) -> None:
     world = sqlite_world
-    unit_id = await unit(world)
-    due = await deadline(world)
-    person = await person_of(world, unit_id, channel)
+    person, unit_id, due = await owing(world, channel)
     world.shift = 11 * DAY
     assert "1 việc đã quá hạn" in await person.says("/dangky")
     await person.taps("⚠ QUÁ HẠN: Đăng ký")
@@ -295,9 +287,7 @@ async def test_what_is_not_theirs_says_why_and_can_be_taken_back(
     sqlite_world: World, channel: str
 ) -> None:
     world = sqlite_world
-    unit_id = await unit(world)
-    due = await deadline(world)
-    person = await person_of(world, unit_id, channel)
+    person, unit_id, due = await owing(world, channel)
     await opens(person)
     await person.taps("Không thuộc đơn vị")
     assert "lý do" in await person.says("a")
@@ -331,9 +321,7 @@ async def test_whoever_left_the_unit_can_press_nothing_any_more(
     sqlite_world: World, channel: str
 ) -> None:
     world = sqlite_world
-    unit_id = await unit(world)
-    await deadline(world)
-    person = await person_of(world, unit_id, channel)
+    person, unit_id, _ = await owing(world, channel)
     await fills_in(person)
     await leaves(world, unit_id)
     assert "không có trong danh sách" in await person.taps("Gửi")
@@ -378,9 +366,7 @@ async def test_two_of_one_unit_do_not_overwrite_each_other(sqlite_world: World) 
 
 async def test_sending_the_same_twice_makes_one_version(sqlite_world: World) -> None:
     world = sqlite_world
-    unit_id = await unit(world)
-    await deadline(world)
-    person = await person_of(world, unit_id, "webchat")
+    person, _, _ = await owing(world, "webchat")
     await hands_in(person)
     await opens(person)
     await person.taps("Sửa bản đã nộp")
@@ -390,9 +376,7 @@ async def test_sending_the_same_twice_makes_one_version(sqlite_world: World) -> 
 
 async def test_more_names_than_the_number_raise_it_and_say_so(sqlite_world: World) -> None:
     world = sqlite_world
-    unit_id = await unit(world)
-    await deadline(world)
-    person = await person_of(world, unit_id)
+    person, _, _ = await owing(world)
     await opens(person)
     await person.taps("Bắt đầu làm")
     await person.taps("Bỏ qua")
@@ -405,9 +389,7 @@ async def test_more_names_than_the_number_raise_it_and_say_so(sqlite_world: Worl
 
 async def test_an_empty_registration_is_refused_with_its_remedy(sqlite_world: World) -> None:
     world = sqlite_world
-    unit_id = await unit(world)
-    await deadline(world)
-    person = await person_of(world, unit_id)
+    person, _, _ = await owing(world)
     await opens(person)
     await person.taps("Bắt đầu làm")
     for _ in range(4):

@@ -21,6 +21,7 @@ from tests.deadlines.handing_in import (
     deadline,
     duty,
     leaves,
+    owing,
     person_of,
     state,
     unit,
@@ -78,9 +79,7 @@ async def reader(person: Citizen, title: str = "Đăng ký") -> AsyncIterator[Re
 
 
 async def test_a_registration_goes_from_the_form_to_the_same_receipt(world: World) -> None:
-    unit_id = await unit(world)
-    due = await deadline(world)
-    person = await person_of(world, unit_id)
+    person, unit_id, due = await owing(world)
     async with reader(person) as page:
         form = await page.opens()
         assert page.status == 200
@@ -106,9 +105,7 @@ async def test_a_registration_goes_from_the_form_to_the_same_receipt(world: Worl
 
 async def test_what_was_handed_in_in_chat_is_amended_on_the_page(sqlite_world: World) -> None:
     world = sqlite_world
-    unit_id = await unit(world)
-    await deadline(world)
-    person = await person_of(world, unit_id)
+    person, _, _ = await owing(world)
     await hands_in(person)
     async with reader(person) as page:
         form = await page.opens()
@@ -170,9 +167,7 @@ async def test_dossier_report_and_compact_have_their_fields(sqlite_world: World)
 
 async def test_the_link_is_closed_renewed_and_dies_with_its_holder(sqlite_world: World) -> None:
     world = sqlite_world
-    unit_id = await unit(world)
-    await deadline(world)
-    person = await person_of(world, unit_id)
+    person, unit_id, _ = await owing(world)
     async with reader(person) as page:
         await page.opens()
         assert page.status == 200
@@ -208,9 +203,7 @@ def test_a_link_lasts_a_week() -> None:
 
 async def test_the_date_passes_while_the_page_is_open(sqlite_world: World) -> None:
     world = sqlite_world
-    unit_id = await unit(world)
-    due = await deadline(world)
-    person = await person_of(world, unit_id)
+    person, unit_id, due = await owing(world)
     await hands_in(person)
     async with reader(person) as page:
         form = await page.opens()
@@ -224,9 +217,7 @@ async def test_the_date_passes_while_the_page_is_open(sqlite_world: World) -> No
 
 async def test_a_receipts_code_opens_where_it_stands_on_the_page(sqlite_world: World) -> None:
     world = sqlite_world
-    unit_id = await unit(world)
-    await deadline(world)
-    person = await person_of(world, unit_id)
+    person, _, _ = await owing(world)
     code = CODE.search(await hands_in(person))
     assert code
     assert isinstance(person, WebCitizen)

@@ -23,12 +23,13 @@ from tests.deadlines.handing_in import (
     duty,
     joins,
     newest_contact,
+    owing,
     person_of,
     queued,
     state,
     unit,
 )
-from tests.deadlines.test_registration import hands_in, opens
+from tests.deadlines.test_registration import amends, hands_in, opens
 from tests.officers.staff import officer, other_office
 from tests.test_contract import CHANNELS
 from tests.world import World
@@ -78,9 +79,7 @@ async def test_an_officer_reads_in_figures_and_accepts(sqlite_world: World, chan
 
 @CHANNELS
 async def test_what_is_returned_says_why_and_comes_back(world: World, channel: str) -> None:
-    unit_id = await unit(world)
-    due = await deadline(world)
-    person = await person_of(world, unit_id, channel)
+    person, unit_id, due = await owing(world, channel)
     await hands_in(person)
     judge = await officer(world)
     await reads(judge)
@@ -92,13 +91,7 @@ async def test_what_is_returned_says_why_and_comes_back(world: World, channel: s
     told = await opens(person)
     assert "Thiếu dấu của xã" in told
     world.shift = timedelta(days=20)
-    await person.taps("Sửa bản đã nộp")
-    await person.taps("Sửa")
-    await person.taps("Số lượng và tên")
-    await person.says("13")
-    for _ in range(4):
-        await person.taps("Tiếp tục")
-    assert "lần 2" in await person.taps("Gửi")
+    assert "lần 2" in await amends(person, 13)
     assert await state(world, unit_id, due) == DutyState.SUBMITTED
     assert (await duty(world, unit_id, due)).late is False
 
@@ -119,9 +112,7 @@ async def test_a_stock_reason_is_kept_in_the_offices_language(sqlite_world: Worl
 
 async def test_the_unit_hears_the_answer_in_its_own_chat(sqlite_world: World) -> None:
     world = sqlite_world
-    unit_id = await unit(world)
-    await deadline(world)
-    person = await person_of(world, unit_id, "telegram")
+    person, _, _ = await owing(world, "telegram")
     assert isinstance(person, TelegramCitizen)
     await hands_in(person)
     judge = await officer(world)
@@ -168,20 +159,11 @@ async def test_the_second_of_two_officers_is_told_who_decided(sqlite_world: Worl
 
 async def test_an_amendment_under_the_officers_eyes_is_read_first(sqlite_world: World) -> None:
     world = sqlite_world
-    unit_id = await unit(world)
-    due = await deadline(world)
-    person = await person_of(world, unit_id, "telegram")
+    person, unit_id, due = await owing(world, "telegram")
     await hands_in(person)
     judge = await officer(world)
     await reads(judge)
-    await opens(person)
-    await person.taps("Sửa bản đã nộp")
-    await person.taps("Sửa")
-    await person.taps("Số lượng và tên")
-    await person.says("13")
-    for _ in range(4):
-        await person.taps("Tiếp tục")
-    await person.taps("Gửi")
+    await amends(person, 13)
     assert "vừa thay đổi" in await judge.taps("Ghi nhận")
     assert await state(world, unit_id, due) == DutyState.SUBMITTED
 
@@ -216,9 +198,7 @@ async def test_alone_in_the_office_the_same_officer_may(sqlite_world: World) -> 
 
 @CHANNELS
 async def test_more_time_is_asked_for_and_given(world: World, channel: str) -> None:
-    unit_id = await unit(world)
-    due = await deadline(world)
-    person = await person_of(world, unit_id, channel)
+    person, unit_id, due = await owing(world, channel)
     await opens(person)
     await person.taps("Xin thêm thời gian")
     label = (await person.screen())[-1].labels[1]
@@ -254,9 +234,7 @@ async def _plans(world: World, unit_id: str, deadline_id: str) -> None:
 
 async def test_more_time_is_refused_with_a_reason(sqlite_world: World) -> None:
     world = sqlite_world
-    unit_id = await unit(world)
-    due = await deadline(world)
-    person = await person_of(world, unit_id, "telegram")
+    person, unit_id, due = await owing(world, "telegram")
     await opens(person)
     await person.taps("Xin thêm thời gian")
     await person.taps((await person.screen())[-1].labels[0])
@@ -305,9 +283,7 @@ async def hands_in_late(person: Citizen) -> None:
 
 async def test_not_ours_can_be_disagreed_with(sqlite_world: World) -> None:
     world = sqlite_world
-    unit_id = await unit(world)
-    due = await deadline(world)
-    person = await person_of(world, unit_id, "telegram")
+    person, unit_id, due = await owing(world, "telegram")
     await opens(person)
     await person.taps("Không thuộc đơn vị")
     await person.says("Xã không có trường học.")
