@@ -29,6 +29,8 @@ from storage.models.deadlines import Work
 
 Say = Callable[..., str]
 PROBLEMS_SHOWN = 8
+MOST_MEGABYTES = 1
+"""Ten times what a template with every name holds: it is read while others wait their turn."""
 _LAST_ROW = 1_000
 """Drop-down lists reach this far; more rows may still be filled in."""
 _FONT = "Times New Roman"
@@ -212,6 +214,10 @@ def explain(problem: Problem, locale: str) -> str:
 
 def read(path: Path, form: Form, code: str) -> Filled:
     """CPU work of up to a second for a big file: run it in a thread. Raises OSError only."""
+    if path.stat().st_size > MOST_MEGABYTES << 20:
+        return Filled(
+            problems=[Problem("papers-file-too-large", args=(("limit", MOST_MEGABYTES),))]
+        )
     try:
         sheets = [sheet for sheet in read_sheets(path) if not sheet.hidden]
     except Unreadable as refusal:

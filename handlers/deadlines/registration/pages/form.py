@@ -27,7 +27,7 @@ from bot.limits import count, refuse_beyond
 from bot.limits import source_of as limit_source
 from bot.replies import Reply, Until, UserError, Word
 from bot.uploads import RefusedUpload
-from bot.web.posted import Posted, read_form, take_files
+from bot.web.posted import Posted, add_files, read_form
 from bot.web.server import locale_of, own_session, page, services, session_of
 from handlers.deadlines.registration import forms, links, service, spreadsheet
 from handlers.deadlines.registration.forms import Form
@@ -179,18 +179,12 @@ def _held(request: web.Request, posted: Posted, opened: Opened) -> Filled:
 async def _with_files(
     request: web.Request, filled: Filled, posted: Posted, errors: Errors
 ) -> tuple[Filled, list[RefusedUpload]]:
-    if not posted.files:
-        return filled, []
-    if len(filled.files) + len(posted.files) > forms.MOST_FILES:
-        errors["files"] = Reply("registration-too-many-files", {"most": forms.MOST_FILES})
-        return filled, []
-    try:
-        taken, refused = await take_files(request, posted.files)
-    except UserError as error:
-        errors["files"] = error.reply
-        return filled, []
-    added = tuple((one.id, one.name) for one in taken)
-    return filled.with_files((*filled.files, *added)), refused
+    files, refused, why = await add_files(
+        request, filled.files, posted.files, forms.MOST_FILES, "registration-too-many-files"
+    )
+    if why is not None:
+        errors["files"] = why
+    return filled.with_files(files), refused
 
 
 def _review_page(

@@ -66,7 +66,7 @@ class Desk:
     officer: Officer
     contact: Contact
     vault: Vault
-    links: str
+    settings: Settings
     now: datetime
 
     def judging(self, duty_id: str, seen: str) -> Judging:
@@ -110,7 +110,7 @@ async def _officers_only(
         return reply("registration_review-officers-only")
     settings: Settings = data["settings"]
     data["desk"] = Desk(
-        session, data["state"], officer, contact, data["vault"], settings.links, data["now"]
+        session, data["state"], officer, contact, data["vault"], settings, data["now"]
     )
     return await handler(event, data)
 
@@ -279,7 +279,9 @@ def _actions(desk: Desk, found: Case) -> list[Choice | tuple[Choice, ...]]:
         rows.append(choice("registration_review-give-time-button", f"dv:t:{id}:{seen}", day=day))
         rows.append(choice("registration_review-no-time-button", f"dv:x:{id}:{seen}:time"))
     if found.handed:
-        page = reading.sign(desk.vault, desk.links, desk.officer.id, id, found.duty.version)
+        page = reading.sign(
+            desk.vault, desk.settings.links, desk.officer.id, id, found.duty.version
+        )
         rows.append(link("registration_review-names-button", page))
     rows.append(
         (
@@ -324,7 +326,7 @@ async def give_back(query: CallbackQuery, desk: Desk) -> Reply:
     duty_id, seen, number = (*_parts(query), "", "")[:3]
     if not number.isdecimal() or int(number) >= len(RETURN_REASONS):
         return await _card(desk, duty_id)
-    reason = i18n.say("vi", RETURN_REASONS[int(number)][1])
+    reason = i18n.say(desk.settings.default_locale, RETURN_REASONS[int(number)][1])
     found = await decisions.give_back(desk.judging(duty_id, seen), reason)
     return await _done("registration_review-returned", desk, found)
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from urllib.parse import quote
 
 import structlog
 from aiohttp import web
 
 from bot.replies import UserError, Word
-from bot.web.server import locale_of, own_session, services
+from bot.web.server import download, locale_of, own_session, services
 from handlers.deadlines import duties
 from handlers.deadlines.registration import forms, service
 from handlers.deadlines.registration.pages.form import show
@@ -51,7 +50,7 @@ async def read(request: web.Request) -> web.StreamResponse:
     if file is None:
         raise UserError("registration_review-not-yours")
     content = await asyncio.to_thread(known.store.read, file.sha256)
-    return _download(file, content)
+    return download(content, file.mime, file.name)
 
 
 def _whole(
@@ -79,16 +78,4 @@ def _whole(
         lines=forms.lines(handed.form, handed.answers, locale_of(request)),
         downloads=downloads,
         state=Word(f"duty-{found.duty.state}"),
-    )
-
-
-def _download(file: StoredFile, content: bytes) -> web.Response:
-    """To be saved, never run here: it came from outside."""
-    return web.Response(
-        body=content,
-        headers={
-            "Content-Type": file.mime,
-            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name)}",
-            "Content-Security-Policy": "default-src 'none'; sandbox",
-        },
     )
