@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from bot.channels.base import Channel
     from bot.channels.telegram import Telegram
     from bot.conversation import Conversation
-    from bot.outbox import Outbox
+    from bot.outbox import Feeder, Outbox
 
 log = structlog.get_logger()
 FAREWELL_SECONDS = 3
@@ -127,20 +127,22 @@ def load_dialogue(base: Foundation) -> Dialogue:
     dispatcher.include_routers(*handlers.routers())
     _filter_at_once(dispatcher)
     outbox = Outbox(
-        base.db,
-        base.vault,
-        channels,
-        base.store,
-        base.background,
-        settings.telegram_rate,
-        base.clock,
-    )
+        base.db, base.vault, channels, base.store, base.background, settings.telegram_rate,
+        base.clock, _feeders(base.vault),
+    )  # fmt: skip
     conversation = Conversation(
         base.db, base.vault, base.door, outbox, dispatcher, channels, bots, base.store,
         base.background, settings.default_locale, base.clock,
     )  # fmt: skip
     settle_memory()
     return Dialogue(conversation, outbox, channels, telegram)
+
+
+def _feeders(vault: Vault) -> Sequence[Feeder]:
+    """Features whose messages are made when there is room to send them."""
+    from handlers.deadlines.reminders import feed
+
+    return (feed.feeder(vault),)
 
 
 def _filter_at_once(router: Router) -> None:

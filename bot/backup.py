@@ -31,7 +31,7 @@ from storage import schema
 from storage.db import Database
 from storage.models.office import Office
 from storage.models.people import Contact
-from storage.models.traffic import InboxEvent, OutboxMessage, OutboxState
+from storage.models.traffic import OPEN, InboxEvent, OutboxMessage, OutboxState
 
 FORMAT = "neuguong-backup/1"
 _DATABASES = {True: "database.sqlite", False: "database.pgdump"}
@@ -295,10 +295,10 @@ def _refuse_in_use(path: Path) -> None:
 
 async def _set_aside(session: AsyncSession, made_at: datetime, now: datetime) -> int:
     """What was due by now may have been sent after the backup; what is due later was not."""
-    may_have_gone = (OutboxMessage.state == OutboxState.SENDING) | (OutboxMessage.due_at <= now)
+    may_have_gone = (OutboxMessage.state != OutboxState.QUEUED) | (OutboxMessage.due_at <= now)
     told = await session.execute(
         update(OutboxMessage)
-        .where(OutboxMessage.state.in_((OutboxState.QUEUED, OutboxState.SENDING)), may_have_gone)
+        .where(OPEN, may_have_gone)
         .values(
             state=OutboxState.SET_ASIDE,
             lease_until=None,

@@ -76,7 +76,8 @@ def make_scheduler(base: Foundation) -> Scheduler:
 async def forget_traffic(session: AsyncSession, now: datetime) -> None:
     await forget_old(session, now)
     await session.execute(delete(InboxEvent).where(InboxEvent.done_at < now - KEEP_EVENTS))
-    ended = OutboxMessage.state.not_in((OutboxState.QUEUED, OutboxState.SENDING))
+    open_states = (OutboxState.QUEUED, OutboxState.SENDING, OutboxState.IN_DOUBT)
+    ended = OutboxMessage.state.not_in(open_states)
     await session.execute(
         delete(OutboxMessage).where(ended, OutboxMessage.sent_at < now - KEEP_SENT)
     )

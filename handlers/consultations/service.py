@@ -500,7 +500,10 @@ async def _forget_conversation(session: AsyncSession, contact_id: int) -> None:
     await session.execute(delete(ChatLine).where(ChatLine.contact_id == contact_id))
     await session.execute(
         update(OutboxMessage)
-        .where(OutboxMessage.contact_id == contact_id, OutboxMessage.state == OutboxState.QUEUED)
+        .where(
+            OutboxMessage.contact_id == contact_id,
+            OutboxMessage.state.in_((OutboxState.QUEUED, OutboxState.IN_DOUBT)),
+        )
         .values(state=OutboxState.REJECTED, reply=None, error="erased")
     )
     await session.execute(
