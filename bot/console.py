@@ -84,6 +84,10 @@ def carry_out(settings: Settings, work: Coroutine[Any, Any, int]) -> int:
     except OutsideCoverage as refusal:
         covered = {"first": refusal.covered_from, "last": refusal.covered_until}
         complain(say("consultations-outside-calendar", day=refusal.day, **covered))
+    except BrokenPipeError:
+        # Whoever reads has read enough (`| head`): that is no failure, and nothing to be said.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (SQLAlchemyError, OSError) as error:
         complain(say("command-failed", error=_remedy(error, say)))
     return 1

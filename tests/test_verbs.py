@@ -67,6 +67,21 @@ def test_a_wrong_setting_is_one_sentence_and_no_traceback(tmp_path: Path) -> Non
     assert "Traceback" not in done.stderr
 
 
+def test_a_reader_that_has_read_enough_is_no_failure(tmp_path: Path) -> None:
+    """`neuguong calendar templates | head -1`"""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bot", "calendar", "templates"],
+        cwd=ROOT, env={**os.environ, "NEUGUONG_HOME": str(tmp_path)}, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout
+    assert process.stderr
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    assert process.wait(60) == 0
+
+
 def test_help_names_every_verb(tmp_path: Path) -> None:
     said = _run(tmp_path, "-m", "bot", "--help").stdout
     for verb in (

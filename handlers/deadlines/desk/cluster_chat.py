@@ -26,7 +26,7 @@ from handlers.deadlines.people import Post
 from storage.models.deadlines import Deadline
 from storage.models.units import Cluster, Unit
 
-MOST_NAMES = 8
+MOST_NAMES = 5
 
 
 def router() -> Router:
