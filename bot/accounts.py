@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 COMMANDS = {
     "start": "start-command-start",
+    "nhacviec": "start-command-deadlines",
     "ykien": "start-command-opinions",
     "tracuu": "start-command-receipt",
+    "dangky": "registration-command",
     "trogiup": "start-command-help",
     "ngonngu": "start-command-language",
     "riengtu": "start-command-privacy",

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import errno
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, date, datetime, time
 from functools import partial
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import i18n
-from bot.clock import VIETNAM
+from bot.clock import VIETNAM, OutsideCoverage
 from bot.config import Settings, read_secret
 from bot.installation import recognise
 from bot.intake import Action, Plan
@@ -68,6 +71,48 @@ def fitting(name: str, value: str, longest: int) -> str:
     return tidy
 
 
+# What it comes to
+
+
+def carry_out(settings: Settings, work: Coroutine[Any, Any, int]) -> int:
+    """Runs it. 1 when it could not be done, and then a sentence says what to do about it."""
+    say = sayer(settings)
+    try:
+        return asyncio.run(work)
+    except UserError as refusal:
+        complain(i18n.words(refusal.reply, settings.default_locale))
+    except OutsideCoverage as refusal:
+        covered = {"first": refusal.covered_from, "last": refusal.covered_until}
+        complain(say("consultations-outside-calendar", day=refusal.day, **covered))
+    except BrokenPipeError:
+        # Whoever reads has read enough (`| head`): that is no failure, and nothing to be said.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except (SQLAlchemyError, OSError) as error:
+        complain(say("command-failed", error=_remedy(error, say)))
+    return 1
+
+
+def _remedy(error: SQLAlchemyError | OSError, say: Say) -> str:
+    if isinstance(error, OSError):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return say("command-failed-disk-full")
+        if error.filename is not None:
+            return say(_FILES.get(error.errno or 0, "command-failed-file"), file=error.filename)
+    cause = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return say("command-failed-database", error=cause[0] if cause else type(error).__name__)
+
+
+_FILES = {
+    errno.ENOENT: "command-failed-no-file",
+    errno.EACCES: "command-failed-no-right",
+    errno.EPERM: "command-failed-no-right",
+    errno.EROFS: "command-failed-no-right",
+    errno.EISDIR: "command-failed-folder",
+    errno.ENOTDIR: "command-failed-no-file",
+}
+
+
 # What the work stands on
 
 
@@ -86,6 +131,17 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
         yield db
     finally:
         await db.close()
+
+
+async def office(session: AsyncSession, code: str) -> Office:
+    """The only one when no code is given. Raises UserError."""
+    offices = (await session.scalars(select(Office).order_by(Office.code))).all()
+    chosen = [row for row in offices if not code or row.code == code]
+    if len(chosen) == 1:
+        return chosen[0]
+    if not offices:
+        raise UserError("command-no-office")
+    raise UserError("command-which-office", codes=", ".join(row.code for row in offices))
 
 
 def make_home(settings: Settings) -> None:

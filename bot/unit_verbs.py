@@ -137,7 +137,7 @@ async def _import(
     invited = 0
     with suppress(console.Undo):
         async with db.transaction() as session:
-            office = await console.office_of(session, args.office)
+            office = await console.office(session, args.office)
             now = console.now()
             plan = await intake.import_units(session, draft, office, now, actor=ACTOR)
             if plan.has_errors or not args.commit:
@@ -169,7 +169,7 @@ async def units(settings: Settings, args: argparse.Namespace) -> int:
 
     say = console.sayer(settings)
     async with console.database(settings) as db, db.reading() as session:
-        office = await console.office_of(session, args.office)
+        office = await console.office(session, args.office)
         found = await service.units_of(session, office.id, args.find, closed=True)
         counts = await service.counts_of_people(session, [unit.id for unit in found])
     if not found:
@@ -210,7 +210,7 @@ async def unit_members(settings: Settings, args: argparse.Namespace) -> int:
 
     say, now = console.sayer(settings), console.now()
     async with console.database(settings) as db, db.reading() as session:
-        office = await console.office_of(session, args.office)
+        office = await console.office(session, args.office)
         unit = await service.unit_by_code(session, args.code, office.id)
         everybody = await members.people_of(session, unit.id)
         waiting = await invitations.open_ones(session, unit.id, now)
@@ -240,7 +240,7 @@ async def unit_invite(settings: Settings, args: argparse.Namespace) -> int:
 
     say, vault = console.sayer(settings), console.vault(settings)
     async with console.database(settings) as db, db.transaction() as session:
-        office = await console.office_of(session, args.office)
+        office = await console.office(session, args.office)
         unit = await service.unit_by_code(session, args.code, office.id)
         rank = MemberRank(args.rank)
         code = await invitations.invite(
@@ -291,7 +291,7 @@ async def unit_close(settings: Settings, args: argparse.Namespace) -> int:
     from handlers.deadlines.units import service
 
     async with console.database(settings) as db, db.transaction() as session:
-        office = await console.office_of(session, args.office)
+        office = await console.office(session, args.office)
         unit = await service.unit_by_code(session, args.code, office.id)
         count = await service.close(session, unit, ACTOR, console.now(), args.reason.strip())
     console.show(console.sayer(settings)("unit_command-close-done", name=unit.name, n=count))
@@ -306,7 +306,7 @@ async def clusters(settings: Settings, args: argparse.Namespace) -> int:
 
     say, year = console.sayer(settings), args.year or local_day(console.now()).year
     async with console.database(settings) as db, db.reading() as session:
-        office = await console.office_of(session, args.office)
+        office = await console.office(session, args.office)
         seats = await service.seats(session, year, office_id=office.id)
     shown = ""
     for one in seats:
@@ -333,7 +333,7 @@ async def cluster_seat(settings: Settings, args: argparse.Namespace) -> int:
     now, rank = console.now(), SeatRank(args.rank)
     year = args.year or local_day(now).year
     async with console.database(settings) as db, db.transaction() as session:
-        office = await console.office_of(session, args.office)
+        office = await console.office(session, args.office)
         cluster = await service.cluster_by_code(session, args.cluster, office.id)
         unit = await service.unit_by_code(session, args.unit, office.id)
         await service.seat(session, cluster, unit, year, rank, ACTOR, now)
@@ -350,7 +350,7 @@ async def cluster_renew(settings: Settings, args: argparse.Namespace) -> int:
     from handlers.deadlines.units import service
 
     async with console.database(settings) as db, db.transaction() as session:
-        office = await console.office_of(session, args.office)
+        office = await console.office(session, args.office)
         count = await service.renew(session, office.id, args.year, ACTOR, console.now())
     year = str(args.year)
     console.show(console.sayer(settings)("unit_command-renew-done", n=count, year=year))

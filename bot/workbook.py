@@ -138,23 +138,24 @@ def _check_parts(archive: zipfile.ZipFile) -> None:
 
 
 def _sheets(path: Path) -> list[Sheet]:
-    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    try:
-        with zipfile.ZipFile(path) as archive:
+    # Opened here: openpyxl goes by the ending of a name, and what is kept by hash has none.
+    with path.open("rb") as source, zipfile.ZipFile(source) as archive:
+        book = openpyxl.load_workbook(source, read_only=True, data_only=True)
+        try:
             parts = _sheet_parts(archive)
             sheets = []
-            for source in book.worksheets:
-                sheet = Sheet(source.title, hidden=source.sheet_state != "visible")
+            for found in book.worksheets:
+                sheet = Sheet(found.title, hidden=found.sheet_state != "visible")
                 sheet.from_1904 = book.epoch == CALENDAR_MAC_1904
                 if not sheet.hidden:
                     # What a file claims of its own size is often wrong.
-                    source.reset_dimensions()
-                    _fill(sheet, source.iter_rows(max_col=MAX_COLUMNS, values_only=True))
+                    found.reset_dimensions()
+                    _fill(sheet, found.iter_rows(max_col=MAX_COLUMNS, values_only=True))
                     _look_behind(sheet, archive, parts.get(sheet.name, ""))
                 sheets.append(sheet)
             return sheets
-    finally:
-        book.close()
+        finally:
+            book.close()
 
 
 def _fill(sheet: Sheet, rows: Iterator[tuple[object, ...]]) -> None:

@@ -16,7 +16,7 @@ from aiohttp_sse import sse_response
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import chat_lines, contacts, i18n, receipts
+from bot import chat_lines, contacts, i18n, pictures, receipts
 from bot.inbox import Arrival
 from bot.limits import Limit, count, refuse_beyond, source_of
 from bot.media import MAX_FILE_BYTES, Refused, Stored, take_in
@@ -284,6 +284,7 @@ async def erase_conversation(request: web.Request) -> web.Response:
     await chat_lines.erase(session, who.contact_id)
     contact = await session.get_one(Contact, who.contact_id)
     contact.state, contact.data, contact.offered = None, {}, []
+    await contacts.end_feeds(session, who.contact_id, services(request).clock())
     services(request).bell.ring(who.contact_id)
     answer = web.Response(status=204)
     answer.del_cookie(COOKIE, path="/chat")
@@ -303,6 +304,9 @@ async def show_picture(request: web.Request) -> web.StreamResponse:
         raise web.HTTPNotFound
     if picture["kind"] == "qr":
         content = await asyncio.to_thread(receipts.qr_png, picture["value"])
+        return web.Response(body=content, content_type="image/png")
+    if picture["kind"] == "drawing":
+        content = await asyncio.to_thread(pictures.png, picture["value"])
         return web.Response(body=content, content_type="image/png")
     return await _file(session, known, picture["value"])
 

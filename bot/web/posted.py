@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from bot.limits import Limit, count, refuse_beyond
-from bot.replies import UserError
+from bot.replies import Reply, UserError
 from bot.uploads import RefusedUpload, Upload, judge, keep
 from bot.web.server import services, source_of
 
@@ -68,3 +68,22 @@ async def take_files(
     async with known.db.transaction() as session:
         rows = keep(session, stored, now)
     return [Taken(row.id, row.name) for row in rows], refused
+
+
+Held = tuple[tuple[str, str], ...]
+"""(id, name) of each file that a form holds."""
+
+
+async def add_files(
+    request: web.Request, held: Held, new: Sequence[Upload], most: int, too_many: str
+) -> tuple[Held, list[RefusedUpload], Reply | None]:
+    """What the form holds now, what was refused, and why nothing was taken if nothing was."""
+    if not new:
+        return held, [], None
+    if len(held) + len(new) > most:
+        return held, [], Reply(too_many, {"most": most})
+    try:
+        taken, refused = await take_files(request, new)
+    except UserError as error:
+        return held, [], error.reply
+    return (*held, *((one.id, one.name) for one in taken)), refused, None

@@ -14,6 +14,7 @@ from storage.models.consultations import (
     OpinionFile,
     RestrictedMatter,
 )
+from storage.models.deadlines import Submission
 from storage.models.people import Contact, Person
 from storage.models.traffic import StoredFile
 
@@ -62,5 +63,12 @@ async def _forget_files(session: AsyncSession, before: datetime) -> None:
         )
     )
     gone = set(unnamed) - in_matters
+    gone -= await _handed_in_by_units(session) if gone else set()
     if gone:
         await session.execute(delete(StoredFile).where(StoredFile.id.in_(gone)))
+
+
+async def _handed_in_by_units(session: AsyncSession) -> set[str]:
+    """What a unit handed in for a deadline stays with every version of it."""
+    held = select(Submission.file_ids).where(cast(Submission.file_ids, Text) != "[]")
+    return {file_id for file_ids in await session.scalars(held) for file_id in file_ids}

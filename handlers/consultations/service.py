@@ -12,7 +12,7 @@ from sqlalchemy.orm import selectinload
 
 from bot import receipts
 from bot.replies import Until, UserError
-from bot.text import tidy
+from bot.text import fold, tidy
 from bot.vault import Vault
 from storage.models.base import new_id
 from storage.models.consultations import (
@@ -118,7 +118,45 @@ async def candidate(session: AsyncSession, candidate_id: str) -> Candidate:
 
 
 async def office_of(session: AsyncSession, asked: Consultation) -> Office:
+    """Who keeps the file. The public is told of the `receiver_of`."""
     return await session.get_one(Office, asked.office_id)
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """Whom the public may write to about one consultation."""
+
+    name: str
+    parent_name: str
+    addresses: tuple[str, ...]
+    telephone: str
+    email: str
+    portal_url: str
+    denunciation_office: str
+    reads: str
+    """Name of the office whose officers read what is given: not always the one that receives."""
+
+    @property
+    def contact(self) -> str:
+        """On one line, without gaps for what is not known."""
+        parts = (self.name, "; ".join(self.addresses), self.telephone)
+        return ", ".join(part for part in parts if part)
+
+
+async def receiver_of(session: AsyncSession, asked: Consultation) -> Receiver:
+    """As its notice says; what the notice leaves out is the office's, unless it names another."""
+    office = await office_of(session, asked)
+    another = bool(asked.receiving_name) and fold(asked.receiving_name) != fold(office.name)
+    return Receiver(
+        asked.receiving_name or office.name,
+        "" if another else office.parent_name,
+        tuple(asked.receiving_addresses or ([] if another else office.addresses)),
+        asked.receiving_telephone or ("" if another else office.telephone),
+        asked.receiving_email or ("" if another else office.email),
+        "" if another else office.portal_url,
+        office.denunciation_office,
+        office.name,
+    )
 
 
 # Giving an opinion
@@ -143,13 +181,8 @@ async def admit(session: AsyncSession, asked: Consultation, now: datetime) -> bo
 
 async def refusal(session: AsyncSession, asked: Consultation, openness: Openness) -> UserError:
     """Why none is taken now, with the dates and the office that may still be written to."""
-    office = await office_of(session, asked)
-    args = {
-        "title": asked.title,
-        "office": office.name,
-        "address": "; ".join(office.addresses),
-        "telephone": office.telephone,
-    }
+    office = await receiver_of(session, asked)
+    args = {"title": asked.title, "contact": office.contact}
     if openness is Openness.UNPUBLISHED or asked.opens_at is None or asked.closes_at is None:
         return UserError("consultations-unknown")
     if openness is Openness.EARLY:
@@ -273,7 +306,13 @@ def replace_words(
     if opinion.state in (OpinionState.ACCEPTED, OpinionState.SET_ASIDE):
         opinion.state, opinion.reason = OpinionState.FILED, ""
         opinion.decided_by = opinion.decided_at = None
+        forget_handling(opinion)
     session.add(_version(opinion, now))
+
+
+def forget_handling(opinion: Opinion) -> None:
+    """What was checked speaks of words that no longer stand."""
+    opinion.handling, opinion.handled_by, opinion.handled_at = "", None, None
 
 
 def _version(opinion: Opinion, now: datetime) -> OpinionVersion:
@@ -434,6 +473,7 @@ async def erase(session: AsyncSession, opinion: Opinion, now: datetime) -> list[
     if opinion.contact_id is not None:
         await _forget_conversation(session, opinion.contact_id)
     opinion.text = opinion.reason = ""
+    forget_handling(opinion)
     opinion.contact_id, opinion.state = None, OpinionState.ERASED
     note(session, now, "citizen", "erase", "opinion", opinion.id)
     return file_ids
@@ -460,7 +500,10 @@ async def _forget_conversation(session: AsyncSession, contact_id: int) -> None:
     await session.execute(delete(ChatLine).where(ChatLine.contact_id == contact_id))
     await session.execute(
         update(OutboxMessage)
-        .where(OutboxMessage.contact_id == contact_id, OutboxMessage.state == OutboxState.QUEUED)
+        .where(
+            OutboxMessage.contact_id == contact_id,
+            OutboxMessage.state.in_((OutboxState.QUEUED, OutboxState.IN_DOUBT)),
+        )
         .values(state=OutboxState.REJECTED, reply=None, error="erased")
     )
     await session.execute(

@@ -25,7 +25,7 @@ from bot.limits import Limit, count, refuse_beyond
 from bot.replies import Reply, UserError, Word
 from bot.uploads import RefusedUpload, Upload
 from bot.vault import Vault
-from bot.web.posted import Posted, read_form, take_files
+from bot.web.posted import Posted, add_files, read_form
 from bot.web.server import locale_of, own_session, services, session_of, source_of
 from handlers.consultations import service, uploads
 from handlers.consultations.concerns import looks_like_denunciation
@@ -106,17 +106,12 @@ async def read_back(request: web.Request) -> web.Response:
 async def _with_files(
     request: web.Request, form: Form, new_files: Sequence[Upload], errors: Errors
 ) -> tuple[Form, list[RefusedUpload]]:
-    if not new_files:
-        return form, []
-    if len(form.files) + len(new_files) > service.MOST_FILES:
-        errors["files"] = Reply("opinion-too-many-files", {"most": service.MOST_FILES})
-        return form, []
-    try:
-        taken, refused = await take_files(request, new_files)
-    except UserError as error:
-        errors["files"] = error.reply
-        return form, []
-    return replace(form, files=(*form.files, *((one.id, one.name) for one in taken))), refused
+    files, refused, why = await add_files(
+        request, form.files, new_files, service.MOST_FILES, "opinion-too-many-files"
+    )
+    if why is not None:
+        errors["files"] = why
+    return replace(form, files=files), refused
 
 
 def _review_page(

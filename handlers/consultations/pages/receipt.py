@@ -40,7 +40,6 @@ from storage.models.consultations import (
     Receipt,
     Stance,
 )
-from storage.models.office import Office
 from storage.models.traffic import StoredFile
 
 routes = web.RouteTableDef()
@@ -55,7 +54,7 @@ class Case:
     """An opinion as its author sees it again."""
 
     opinion: Opinion
-    office: Office
+    office: service.Receiver
     award: str
     said: Sequence[CaseMessage]
     files: Sequence[str]
@@ -167,7 +166,7 @@ async def _case(
     live = opinion.state in (*LIVE_STATES, OpinionState.RESTRICTED)
     return Case(
         opinion,
-        await service.office_of(session, opinion.consultation),
+        await service.receiver_of(session, opinion.consultation),
         award_name(request, opinion.candidate.award),
         await service.questions(session, opinion),
         names.all(),

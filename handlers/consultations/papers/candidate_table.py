@@ -209,10 +209,7 @@ class CandidateTable:
             position=_line(said.get("position", "")),
             unit=unit,
             summary=said.get("summary", ""),
-            born=_line(said.get("born", "")),
-            nationality=_line(said.get("nationality", "")),
             document_url=self._link(row, said.get("document_url", "")),
-            note=said.get("note", ""),
         )
 
     def _award(self, row: int, said: dict[str, str]) -> tuple[str, str]:

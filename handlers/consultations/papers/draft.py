@@ -32,7 +32,8 @@ class AwardName:
 
 @dataclass(frozen=True)
 class LegalBasis:
-    """One line of the notice's legal grounds; `document` and `article` only where recognised."""
+    """One line of the notice's legal grounds; `document` and `article` only where recognised,
+    for finding it again: what is shown is the text."""
 
     text: str
     document: str = ""
@@ -57,10 +58,7 @@ class Candidate:
     position: str = ""
     unit: str = ""
     summary: str = ""
-    born: str = ""
-    nationality: str = ""
     document_url: str = ""
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ class Notice:
     """At most 32 of A-Z, 0-9 and the hyphen: it stands in links."""
     title: str
     document: str = ""
-    """Number of the notice as issued, such as 12/TB-SNV."""
+    """Number of the notice as issued, such as 12/TB-SNV, and its date where it is said."""
     publisher: str = ""
     layer: Layer | None = None
     days: int | None = None

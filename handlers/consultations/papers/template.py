@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import xlsxwriter  # it ships no types
-
 from bot import workbook_form
+from handlers.consultations.papers import sheets
 from handlers.consultations.papers.draft import AwardName
 
 Say = Callable[..., str]
@@ -88,9 +87,7 @@ _COLUMNS = (
     ("papers-column-unit", 34, "papers-tip-unit"),
     ("papers-column-award", 34, "papers-tip-award"),
     ("papers-column-summary", 60, "papers-tip-summary"),
-    ("papers-column-born", 12, ""),
     ("papers-column-document", 30, "papers-tip-document"),
-    ("papers-column-note", 20, ""),
 )
 _KIND_COLUMN, _AWARD_COLUMN = 2, 6
 
@@ -109,7 +106,7 @@ _GUIDE = (
 def write_template(path: Path, say: Say, awards: Sequence[AwardName] = ()) -> None:
     """In the language of `say`; `read` understands it filled in, in Vietnamese and in English."""
     options = {"strings_to_formulas": False, "strings_to_urls": False}
-    with xlsxwriter.Workbook(str(path), options) as book:
+    with sheets.writing(path, options) as book:
         book.set_properties({"title": say("papers-guide-title")})
         pens, guide = workbook_form.pens(book), book.add_worksheet(say("papers-sheet-guide"))
         workbook_form.guide(guide, [say(key) for key in _GUIDE], pens)
@@ -178,10 +175,13 @@ def _candidates(sheet: Any, say: Say, pens: dict[str, Any], awards: str) -> None
 def _awards(sheet: Any, say: Say, pens: dict[str, Any], awards: Sequence[AwardName]) -> None:
     workbook_form.page(sheet)
     sheet.freeze_panes(1, 0)
-    sheet.set_column(0, 0, 60, pens["plain"])
-    sheet.set_column(1, 1, 50, pens["plain"])
+    widths = (60, 50)
+    for column, width in enumerate(widths):
+        sheet.set_column(column, column, width, pens["plain"])
     sheet.write_string(0, 0, say("papers-awards-name"), pens["heading"])
     sheet.write_string(0, 1, say("papers-awards-aliases"), pens["heading"])
     for row, award in enumerate(awards, start=1):
-        sheet.write_string(row, 0, award.name_vi, pens["cell"])
-        sheet.write_string(row, 1, "; ".join(award.aliases), pens["cell"])
+        words = (award.name_vi, "; ".join(award.aliases))
+        sheet.set_row(row, sheets.height(zip(words, widths, strict=True)))
+        for column, text in enumerate(words):
+            sheet.write_string(row, column, text, pens["cell"])
