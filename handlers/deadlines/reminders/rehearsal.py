@@ -23,7 +23,7 @@ from bot.clock import VIETNAM, end_of_day, load_calendar
 from bot.replies import Reply
 from bot.vault import Vault
 from handlers.deadlines import duties
-from handlers.deadlines.reminders import feed, ladder, planner, settle, wording
+from handlers.deadlines.reminders import feed, ladder, passing, planner, settle, wording
 from handlers.deadlines.reminders.wording import Told
 from storage.db import Database
 from storage.models.base import Base, new_id, table
@@ -312,7 +312,8 @@ async def _report(session: AsyncSession) -> Played:
     rows = await session.execute(
         select(
             Reminder.id, Reminder.step, Reminder.recipient, Reminder.planned_at, Reminder.at,
-            Reminder.state, Reminder.reason, Reminder.told_in, Unit.code.label("unit"),
+            Reminder.state, Reminder.reason, Reminder.told_in, Reminder.deadline_id,
+            Unit.code.label("unit"),
             Deadline.code.label("deadline"),
             Contact.channel, Member.rank,
         )
@@ -322,35 +323,41 @@ async def _report(session: AsyncSession) -> Played:
         .outerjoin(Member, Member.id == Reminder.recipient)
         .order_by(Reminder.at, Reminder.id)
     )  # fmt: skip
+    deadlines = {one.id: one for one in await session.scalars(select(Deadline))}
+    audiences: dict[tuple[str, str], str] = {}
     told = Played()
     for row in rows:
+        key = row.deadline_id, row.step
+        if key not in audiences:
+            audiences[key] = str(passing.audience(deadlines[row.deadline_id], row.step))
         if row.state in TOLD and row.reason != "merged":
-            told.sends.append(_sent(row))
+            told.sends.append(_sent(row, audiences[key]))
         else:
-            told.not_sent.append(_unsent(row))
+            told.not_sent.append(_unsent(row, audiences[key]))
     return told
 
 
-def _sent(row: Any) -> dict[str, Any]:
+def _sent(row: Any, to: str) -> dict[str, Any]:
     merged = {} if row.told_in is None else {"merged_into": row.told_in}
     return {
-        "id": row.id, "at": _local(row.at), **_row(row), "channel": row.channel,
+        "id": row.id, "at": _local(row.at), **_row(row, to), "channel": row.channel,
         "reason": row.reason, **merged,
     }  # fmt: skip
 
 
-def _unsent(row: Any) -> dict[str, Any]:
+def _unsent(row: Any, to: str) -> dict[str, Any]:
     waits = row.state in (ReminderState.PLANNED, ReminderState.DEFERRED)
     return {
-        "id": row.id, "planned_at": _local(row.planned_at), **_row(row), "state": str(row.state),
-        "reason": "after_the_end" if waits else row.reason,
+        "id": row.id, "planned_at": _local(row.planned_at), **_row(row, to),
+        "state": str(row.state), "reason": "after_the_end" if waits else row.reason,
     }  # fmt: skip
 
 
-def _row(row: Any) -> dict[str, Any]:
+def _row(row: Any, to: str) -> dict[str, Any]:
     officer = "" if row.recipient == NOBODY else "officer"
     return {
-        "unit": row.unit, "deadline": row.deadline, "step": row.step, "recipient": row.recipient,
+        "unit": row.unit, "deadline": row.deadline, "step": row.step, "to": to,
+        "recipient": row.recipient,
         "rank": str(row.rank or officer),
     }  # fmt: skip
 
