@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import or_, select, update
+from sqlalchemy import Select, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import replies
@@ -103,6 +103,9 @@ class Doubts:
         self._db, self._vault, self._clock = db, vault, clock
         self._channels, self._accounts = channels, accounts
 
+    async def are_due(self, session: AsyncSession, now: datetime) -> bool:
+        return bool(await session.scalar(_due(select(OutboxMessage.id), now).limit(1)))
+
     async def settle(self) -> None:
         """Looks at some that have been quiet long enough."""
         async with self._db.transaction() as session:
@@ -113,24 +116,19 @@ class Doubts:
                 await self._write(session, row, verdict, self._clock())
 
     async def _take(self, session: AsyncSession, now: datetime) -> Sequence[Any]:
+        whole = select(
+            _TABLE, Contact.channel, Contact.account, Contact.locale, Contact.person_id,
+            Person.wrapped_key, Person.chat_address,
+        )  # fmt: skip
         found = await session.execute(
-            select(
-                _TABLE, Contact.channel, Contact.account, Contact.locale, Contact.person_id,
-                Person.wrapped_key, Person.chat_address,
-            )
+            _due(whole, now)
             .join(Contact, Contact.id == OutboxMessage.contact_id)
             .join(Person, Person.id == Contact.person_id)
-            .where(
-                OPEN,
-                OutboxMessage.state == OutboxState.IN_DOUBT,
-                OutboxMessage.due_at <= now,
-                or_(OutboxMessage.lease_until.is_(None), OutboxMessage.lease_until < now),
-            )
             .order_by(OutboxMessage.due_at, OutboxMessage.id)
             .limit(MANY)
             .with_for_update(of=OutboxMessage, skip_locked=True)
-        )  # fmt: skip
-        rows = found.all()
+        )
+        rows: Sequence[Any] = found.all()
         if rows:
             await session.execute(
                 update(_TABLE)
@@ -246,6 +244,16 @@ class Doubts:
         )
         if verdict.state != OutboxState.IN_DOUBT:
             log.info("a doubt was settled", state=verdict.state, why=verdict.why)
+
+
+def _due(wanted: Select[Any], now: datetime) -> Select[Any]:
+    """Quiet long enough, and nobody is at it."""
+    return wanted.where(
+        OPEN,
+        OutboxMessage.state == OutboxState.IN_DOUBT,
+        OutboxMessage.due_at <= now,
+        or_(OutboxMessage.lease_until.is_(None), OutboxMessage.lease_until < now),
+    )
 
 
 def _aside(why: str) -> Verdict:
