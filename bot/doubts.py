@@ -24,6 +24,7 @@ from bot.channels.base import (
     Channel,
     Gone,
     Message,
+    Outcome,
     Probing,
     Sent,
     Trace,
@@ -102,6 +103,8 @@ class Doubts:
     ) -> None:
         self._db, self._vault, self._clock = db, vault, clock
         self._channels, self._accounts = channels, accounts
+        self._making = asyncio.Lock()
+        """One beacon serves all that wait for it."""
 
     async def are_due(self, session: AsyncSession, now: datetime) -> bool:
         return bool(await session.scalar(_due(select(OutboxMessage.id), now).limit(1)))
@@ -181,16 +184,13 @@ class Doubts:
 
     async def _ceiling(self, case: Case) -> int | Verdict:
         """The id of a message begun after the quiet: what went has a lower one by then."""
-        found = self._beacon(case)
-        if found is None and self._clock() > case.row.due_at + PATIENCE:
-            begun = self._clock()
-            async with case.account.window.place(reply=False):
-                sent = await case.channel.beacon(case.address)
-            if isinstance(sent, Unreachable):
-                return Verdict(OutboxState.UNREACHABLE, sent.why)
-            if isinstance(sent, Sent) and (place := case.channel.place(sent.message_id)):
-                case.account.note(place, begun)
+        async with self._making:
             found = self._beacon(case)
+            if found is None and self._clock() > case.row.due_at + PATIENCE:
+                sent = await self._make_beacon(case)
+                if isinstance(sent, Unreachable):
+                    return Verdict(OutboxState.UNREACHABLE, sent.why)
+                found = self._beacon(case)
         if found is None:
             return NOT_YET
         async with self._db.transaction() as session:
@@ -200,6 +200,15 @@ class Doubts:
                 .values(ceil_id=found)
             )
         return found
+
+    async def _make_beacon(self, case: Case) -> Outcome:
+        begun = self._clock()
+        async with case.account.window.place(reply=False):
+            sent = await case.channel.beacon(case.address)
+        place = case.channel.place(sent.message_id) if isinstance(sent, Sent) else None
+        if place is not None:
+            case.account.note(place, begun)
+        return sent
 
     def _beacon(self, case: Case) -> int | None:
         beacon = case.account.beacon

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +124,9 @@ class Stage:
                     return rows
                 await asyncio.sleep(0.05)
 
+    def shows_more_than(self, chat: int, before: int) -> bool:
+        return self.got()[chat] > before
+
     def got(self) -> Counter[int]:
         """How often each chat shows a message of the bot now."""
         screens = self.server.screens()
@@ -188,7 +192,7 @@ async def answers(stage: Stage, outbox: Outbox, contact_id: int, count: int) -> 
         async with stage.db.transaction() as session:
             owed = await owe(session, stage.db, VAULT, [one], stage.now())
         outbox.hand_over(owed)
-        await until(lambda before=before: stage.got()[chat] > before)
+        await until(partial(stage.shows_more_than, chat, before))
         waited.append(time.monotonic() - started)
         await asyncio.sleep(max(0.0, 0.2 - waited[-1]))
     return waited
