@@ -403,7 +403,7 @@ COMMANDS = {
     "check": (check, "check", "style, types, imports, dependencies, migrations, words"),
     "e2e": (e2e, "e2e", "the web chat and the form in a real Chromium"),
     "bench": (bench, "bench [--json FILE]", "how fast it is beside a bare echo bot"),
-    "crash": (crash, "crash N [--database sqlite|postgresql]", "N kills under load: what is lost"),
+    "crash": (crash, "crash N [--reminders M] [--database D]", "N kills under load: what is lost"),
     "setup": (setup, "setup", "only make the environment (.venv); the others do it themselves"),
     "lock": (lock, "lock", "choose newer packages: write requirements*.txt (needs uv)"),
 }

@@ -19,11 +19,11 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.db import Database, insert_ignoring
-from storage.models.traffic import SendBudget
+from storage.models.traffic import InboxEvent, SendBudget
 
 RESERVE = 0.2
 """Beside each message nobody waits for, so much room for those somebody waits for: 25 and 5."""
-AHEAD = 0.4
+AHEAD = 0.25
 """Seconds: what is claimed goes within so many."""
 BEHIND = 0.5
 """Seconds: so much is made up for when the claim was late; never more, or it would be a flood."""
@@ -32,7 +32,7 @@ LONGEST_PUSH = 5.0
 SPAN = 1.002
 """A second, and what two clocks may differ by in one."""
 SLOW, SLOW_SECONDS = 2, 3.0
-"""So few paced messages are under way at first: a process that keeps dying leaves few in doubt."""
+"""So few are claimed and under way at first: a process that keeps dying leaves few in doubt."""
 
 
 class Window:
@@ -63,6 +63,10 @@ class Window:
             yield
         finally:
             self._leave(reply)
+
+    @property
+    def is_young(self) -> bool:
+        return time.monotonic() < self._born + SLOW_SECONDS
 
     def close(self, seconds: float) -> None:
         """The platform asked for a pause: nothing paced goes until then."""
@@ -109,7 +113,7 @@ class Window:
         free = sum(self._under_way.values()) + len(self._past) < self._limit
         if reply:
             return free or not (self._under_way[False] or self._past_paced)
-        most = SLOW if now < self._born + SLOW_SECONDS else self._limit
+        most = SLOW if self.is_young else self._limit
         return free and now >= self._closed_until and self._under_way[False] < most
 
     def _admit(self) -> None:
@@ -173,17 +177,34 @@ class Account:
         """Takes nothing yet, and holds nothing."""
         now = _now()
         self._born = self._born or now
+        if self._born == now:
+            await self._remember(session)
         row = (await session.execute(_LOOK, {"account": self.name})).one_or_none()
         start = self._start(row.ready_at if row else now, now)
         left = (now + timedelta(seconds=AHEAD) - start).total_seconds()
         slots = math.floor(left * self._rate) + 1 if left >= 0 else 0
-        most = math.ceil(self._rate * AHEAD) - len(self.ahead)
+        most = SLOW if self.window.is_young else math.ceil(self._rate * AHEAD)
+        most -= len(self.ahead)
         known = [one for one in (self.newest, row.newest_id if row else None) if one is not None]
         return Room(max(0, min(slots, most)), max(known, default=None))
 
+    async def _remember(self, session: AsyncSession) -> None:
+        """After a restart: the newest message that came in."""
+        channel, _, account = self.name.partition(":")
+        self.newest = await session.scalar(
+            select(InboxEvent.place)
+            .where(
+                InboxEvent.place.is_not(None),
+                InboxEvent.channel == channel,
+                InboxEvent.account == account,
+            )
+            .order_by(InboxEvent.place.desc())
+            .limit(1)
+        )
+
     async def spend(self, session: AsyncSession, db: Database, count: int) -> list[float]:
         """Takes so many slots, one after the other; each as seconds of time.monotonic()."""
-        now = _now()
+        now, moment = _now(), time.monotonic()
         first = {"account": self.name, "ready_at": now, "replies_at": now}
         await session.execute(insert_ignoring(db, SendBudget), first)
         row = (await session.execute(_HOLD, {"account": self.name})).one()
@@ -199,7 +220,7 @@ class Account:
                 newest_id=max(known, default=None),
             )
         )  # fmt: skip
-        first_slot = time.monotonic() + (start - now).total_seconds()
+        first_slot = moment + (start - now).total_seconds()
         return [first_slot + number / self._rate for number in range(count)]
 
     def _start(self, ready_at: datetime, now: datetime) -> datetime:

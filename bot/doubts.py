@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import or_, select, update
+from sqlalchemy import Select, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import replies
@@ -24,6 +24,7 @@ from bot.channels.base import (
     Channel,
     Gone,
     Message,
+    Outcome,
     Probing,
     Sent,
     Trace,
@@ -102,6 +103,11 @@ class Doubts:
     ) -> None:
         self._db, self._vault, self._clock = db, vault, clock
         self._channels, self._accounts = channels, accounts
+        self._making = asyncio.Lock()
+        """One beacon serves all that wait for it."""
+
+    async def are_due(self, session: AsyncSession, now: datetime) -> bool:
+        return bool(await session.scalar(_due(select(OutboxMessage.id), now).limit(1)))
 
     async def settle(self) -> None:
         """Looks at some that have been quiet long enough."""
@@ -113,24 +119,19 @@ class Doubts:
                 await self._write(session, row, verdict, self._clock())
 
     async def _take(self, session: AsyncSession, now: datetime) -> Sequence[Any]:
+        whole = select(
+            _TABLE, Contact.channel, Contact.account, Contact.locale, Contact.person_id,
+            Person.wrapped_key, Person.chat_address,
+        )  # fmt: skip
         found = await session.execute(
-            select(
-                _TABLE, Contact.channel, Contact.account, Contact.locale, Contact.person_id,
-                Person.wrapped_key, Person.chat_address,
-            )
+            _due(whole, now)
             .join(Contact, Contact.id == OutboxMessage.contact_id)
             .join(Person, Person.id == Contact.person_id)
-            .where(
-                OPEN,
-                OutboxMessage.state == OutboxState.IN_DOUBT,
-                OutboxMessage.due_at <= now,
-                or_(OutboxMessage.lease_until.is_(None), OutboxMessage.lease_until < now),
-            )
             .order_by(OutboxMessage.due_at, OutboxMessage.id)
             .limit(MANY)
             .with_for_update(of=OutboxMessage, skip_locked=True)
-        )  # fmt: skip
-        rows = found.all()
+        )
+        rows: Sequence[Any] = found.all()
         if rows:
             await session.execute(
                 update(_TABLE)
@@ -183,16 +184,13 @@ class Doubts:
 
     async def _ceiling(self, case: Case) -> int | Verdict:
         """The id of a message begun after the quiet: what went has a lower one by then."""
-        found = self._beacon(case)
-        if found is None and self._clock() > case.row.due_at + PATIENCE:
-            begun = self._clock()
-            async with case.account.window.place(reply=False):
-                sent = await case.channel.beacon(case.address)
-            if isinstance(sent, Unreachable):
-                return Verdict(OutboxState.UNREACHABLE, sent.why)
-            if isinstance(sent, Sent) and (place := case.channel.place(sent.message_id)):
-                case.account.note(place, begun)
+        async with self._making:
             found = self._beacon(case)
+            if found is None and self._clock() > case.row.due_at + PATIENCE:
+                sent = await self._make_beacon(case)
+                if isinstance(sent, Unreachable):
+                    return Verdict(OutboxState.UNREACHABLE, sent.why)
+                found = self._beacon(case)
         if found is None:
             return NOT_YET
         async with self._db.transaction() as session:
@@ -202,6 +200,15 @@ class Doubts:
                 .values(ceil_id=found)
             )
         return found
+
+    async def _make_beacon(self, case: Case) -> Outcome:
+        begun = self._clock()
+        async with case.account.window.place(reply=False):
+            sent = await case.channel.beacon(case.address)
+        place = case.channel.place(sent.message_id) if isinstance(sent, Sent) else None
+        if place is not None:
+            case.account.note(place, begun)
+        return sent
 
     def _beacon(self, case: Case) -> int | None:
         beacon = case.account.beacon
@@ -246,6 +253,16 @@ class Doubts:
         )
         if verdict.state != OutboxState.IN_DOUBT:
             log.info("a doubt was settled", state=verdict.state, why=verdict.why)
+
+
+def _due(wanted: Select[Any], now: datetime) -> Select[Any]:
+    """Quiet long enough, and nobody is at it."""
+    return wanted.where(
+        OPEN,
+        OutboxMessage.state == OutboxState.IN_DOUBT,
+        OutboxMessage.due_at <= now,
+        or_(OutboxMessage.lease_until.is_(None), OutboxMessage.lease_until < now),
+    )
 
 
 def _aside(why: str) -> Verdict:

@@ -62,7 +62,7 @@ from storage.models.traffic import (
 log = structlog.get_logger()
 LEASE = timedelta(seconds=45)
 TICK_SECONDS = 0.5
-BEAT_SECONDS = 0.15
+BEAT_SECONDS = 0.1
 """Between two claims while there is something to send; well within budget.AHEAD."""
 RECORD_SECONDS = 0.05
 """How long an outcome may wait for company; what a crash finds unrecorded is sent again."""
@@ -286,6 +286,9 @@ class Outbox:
                 claimed += await self._see_to(session, now)
             for key in self._channels:
                 claimed += await self._claim_paced(session, key, now)
+        for one in claimed:
+            if one.slot is not None:
+                self._account(one).ahead.add(one.id)
         self.hand_over(claimed)
         return len(claimed)
 
@@ -294,17 +297,16 @@ class Outbox:
     async def _see_to(self, session: AsyncSession, now: datetime) -> list[Owed]:
         """What its sender left behind, doubts, messages to nowhere; claims replies put off."""
         ownerless = (_COLUMN.state == OutboxState.SENDING) & (_COLUMN.lease_until < now)
-        doubtful = (_COLUMN.state == OutboxState.IN_DOUBT) & (_COLUMN.due_at <= now)
         nowhere = (
             (_COLUMN.state == OutboxState.QUEUED)
             & (_COLUMN.due_at <= now)
             & tuple_(Contact.channel, Contact.account).not_in(list(self._channels))
         )
-        found = _open_messages(or_(ownerless, doubtful, nowhere, _replies_due(now)))
+        found = _open_messages(or_(ownerless, nowhere, _replies_due(now)))
         rows = (await session.execute(found.limit(BATCH))).all()
         dead = [row.id for row in rows if row.state == OutboxState.SENDING]
         await self._take_from_the_dead(session, dead, now)
-        if any(row.state == OutboxState.IN_DOUBT for row in rows):
+        if await self._doubts.are_due(session, now):
             self._settle_soon()
         queued = [row for row in rows if row.state == OutboxState.QUEUED]
         lost = [row.id for row in queued if (row.channel, row.account) not in self._channels]
@@ -373,6 +375,9 @@ class Outbox:
     ) -> list[Owed]:
         account = self._accounts[key]
         room = await account.room(session)
+        if room.newest is None and isinstance(self._channels[key], Probing):
+            # The first one shows where the numbers stand; without that no doubt can be settled.
+            room = Room(min(1 - len(account.ahead), room.messages), None)
         rows = await self._claim_queued(session, key, now, room)
         left = Room(room.messages - len(rows), room.newest)
         if await self._feed(session, key, now, left.messages):
@@ -381,9 +386,9 @@ class Outbox:
             return []
         slots = await account.spend(session, self._db, len(rows))
         begins = {row.id: slot for row, slot in zip(rows, slots, strict=True)}
-        owed = self._opened(rows)
-        account.ahead.update(one.id for one in owed)
-        return [replace(one, slot=begins[one.id], floor_id=room.newest) for one in owed]
+        return [
+            replace(one, slot=begins[one.id], floor_id=room.newest) for one in self._opened(rows)
+        ]
 
     async def _claim_queued(
         self, session: AsyncSession, key: tuple[str, str], now: datetime, room: Room
@@ -491,7 +496,7 @@ class Outbox:
 
     async def _may_try_again(self, one: Owed, outcome: Retry, tries: int) -> bool:
         """What was certainly not sent is never given up: soon here, or later by whoever is up."""
-        self._account(one).window.close(outcome.after)
+        self._account(one).window.close(min(outcome.after, LATER))
         wait = outcome.after if tries < MOST_ATTEMPTS else max(outcome.after, LATER)
         if wait > LONGEST_WAIT:
             for later in self._lanes[one.contact_id]:

@@ -100,7 +100,10 @@ class Child:
 class Service(Child):
     """`python -m bot run` over one database. `mode` may change between two starts."""
 
-    def __init__(self, folder: Path, database_url: str, token: str, telegram_url: str) -> None:
+    def __init__(
+        self, folder: Path, database_url: str, token: str, telegram_url: str, **given: str
+    ) -> None:
+        """`given` are further settings, and `program` another module to run than `bot`."""
         port = unused_port()
         settings = {
             "HOME": str(folder / "home"), "DATABASE_URL": database_url, "SECRET_KEY": SECRET,
@@ -108,8 +111,10 @@ class Service(Child):
             "TELEGRAM_TOKEN": token, "TELEGRAM_API_URL": telegram_url,
             "TELEGRAM_MODE": "webhook",
         }  # fmt: skip
+        program = given.pop("program", "bot")
+        settings |= given
         super().__init__(
-            "bot",
+            program,
             "run",
             settings={f"NEUGUONG_{name}": value for name, value in settings.items()},
             folder=folder,

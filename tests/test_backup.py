@@ -105,14 +105,16 @@ async def test_nothing_due_before_the_restore_is_sent_again_by_itself(
     due = await _owe(db, OutboxState.QUEUED, NOW)
     soon = await _owe(db, OutboxState.QUEUED, NOW + timedelta(hours=1))
     sending = await _owe(db, OutboxState.SENDING, NOW)
+    doubted = await _owe(db, OutboxState.IN_DOUBT, NOW + timedelta(days=1))
     next_week = await _owe(db, OutboxState.QUEUED, NOW + timedelta(days=7))
     sent = await _owe(db, OutboxState.SENT, NOW)
     await backup.backup(db, home, tmp_path / "b.zip", NOW)
     done = await backup.restore(db, home, tmp_path / "b.zip", LATER, overwrite=True)
-    assert done.set_aside == 3
+    assert done.set_aside == 4
     aside = "set_aside"
     assert await _states(db) == {
-        due: aside, soon: aside, sending: aside, next_week: "queued", sent: "sent",
+        due: aside, soon: aside, sending: aside, doubted: aside, next_week: "queued",
+        sent: "sent",
     }  # fmt: skip
 
 

@@ -14,6 +14,12 @@ Filing (`filing.sqlite`): some of these people press "send": opinion, its first 
 press acknowledged by a call of its own. The base is the echo of one message, though this is far
 more: it is reported so that nobody takes the opinion turn for the dearest one.
 
+Reminders (`reminders.3000`, `reminders.refused`, `reminders.answers.p95`): so many rows of the
+ledger are due at once, to a person each. The real service claims, words and sends them to a
+Telegram that refuses the 31st message in any second, while five people a second ask it something
+and are answered. Reported: how long it took beside the shortest time there is at the pace that
+leaves people their share, how often Telegram refused, and how long people waited.
+
 Every round measures the echo and the others one after another, and a ratio is formed within its
 round; the figure is the median over the rounds.
 """
@@ -27,7 +33,8 @@ from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
-from tests.bench.stage import Bot, Stage
+from tests.bench.stage import FIRST_ID, Bot, Stage
+from tests.reminded import FIRST_CHAT
 from tests.service import CODE, Service
 
 ROUNDS = 5
@@ -41,6 +48,11 @@ KILLS = 6
 OPEN = {"says": f"/start c-{CODE}-1", "answers": 2}
 OBJECT = {"taps": "Không đồng ý"}
 WORDS = {"says": "Bà Mẫu dạy chữ cho con tôi, nhưng năm 2023 lớp đóng cửa bốn tháng ({n})."}
+REMINDERS, LIMIT, PACE = 3_000, 30, 25
+"""Telegram's limit a second, and how many of them are reminders."""
+TALK = 5
+"""Updates a second meanwhile."""
+HELP = {"says": "/trogiup"}
 ANONYMOUS = {"taps": "Không nêu tên"}
 FILE = {"taps": "Gửi"}
 
@@ -72,6 +84,7 @@ async def measure(stage: Stage) -> list[Figure]:
     figures.append(await measure_alone(echo, sqlite))
     figures.append(await measure_memory(echo, sqlite))
     figures.append(await measure_restart(sqlite))
+    figures += await measure_reminders(stage)
     return figures
 
 
@@ -156,3 +169,43 @@ async def _acked(bot: Bot, update_id: int) -> float:
                 return float(update["acked_at"])
             await bot.wire.ask("nudge")
             await asyncio.sleep(0.01)
+
+
+async def measure_reminders(stage: Stage) -> list[Figure]:
+    """From the first reminder that Telegram took to the last."""
+    bot = await stage.reminding(REMINDERS, LIMIT)
+    shortest = REMINDERS / PACE
+    await bot.process.start()
+    await bot.wire.ask(
+        "load", script=[HELP], people=TALK * 20, updates=round(shortest * TALK), in_flight=50,
+        rate=TALK, first_id=FIRST_ID, patience=20,
+    )  # fmt: skip
+    sent = await _all_sent(bot)
+    seconds = sent[-1] - sent[0]
+    talk = await bot.wire.ask("load-report")
+    calls = await bot.wire.ask("calls")
+    refused = sum((call["error"] or "").startswith("Too Many Requests") for call in calls)
+    progress(
+        f"{REMINDERS} reminders in {seconds:.1f} s, {refused} refused; "
+        f"{talk['answered']} answers, p50 {talk['p50_ms']} p95 {talk['p95_ms']} ms, "
+        f"{talk['unanswered']} unanswered"
+    )
+    return [
+        Figure("reminders.3000", seconds, "s", shortest, seconds / shortest),
+        Figure("reminders.refused", refused, "messages"),
+        Figure("reminders.answers.p95", talk["p95_ms"], "ms"),
+    ]
+
+
+async def _all_sent(bot: Bot) -> list[float]:
+    """When each reminder was taken, in order."""
+    last = FIRST_CHAT + REMINDERS
+    found: list[float] = []
+    seen = 0
+    async with asyncio.timeout(3 * REMINDERS / PACE):
+        while len(found) < REMINDERS:
+            await asyncio.sleep(0.5)
+            new = await bot.wire.ask("sent", after=seen)
+            seen += len(new)
+            found += [one["at"] for one in new if FIRST_CHAT <= one["chat_id"] < last]
+    return found

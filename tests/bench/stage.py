@@ -11,6 +11,7 @@ import aiohttp
 from aiohttp.test_utils import unused_port
 
 from tests.databases import Postgres
+from tests.reminded import FIRST_CHAT, owe_reminders
 from tests.service import Child, Service, furnish
 from tests.telegram.server import TOKEN
 
@@ -78,6 +79,19 @@ class Stage:
         await self._start(process, "ready")
         return Bot(process, wire)
 
+    async def reminding(self, count: int, per_second: int) -> Bot:
+        """A service that owes so many reminders, not yet started, and a Telegram that refuses
+        whatever is beyond its limit."""
+        room = self._room("reminding")
+        url = f"sqlite+aiosqlite:///{room / 'neuguong.db'}"
+        await furnish(url, 1)
+        await owe_reminders(url, count)
+        wire = await self._telegram("telegram-reminding", "--per-second", str(per_second))
+        await wire.ask("opens", first_id=FIRST_CHAT, count=count)
+        service = Service(room, url, TOKEN, wire.url)
+        self._opened.push_async_callback(service.kill)
+        return Bot(service, wire)
+
     async def service(self, database: str) -> Bot:
         """`database` is sqlite or postgresql."""
         room = self._room(database)
@@ -92,8 +106,8 @@ class Stage:
         await self._start(process, '"event": "ready"')
         return Bot(process, wire)
 
-    async def _telegram(self, name: str) -> Wire:
-        arguments = ("tests.telegram.server", "--speed", "100")
+    async def _telegram(self, name: str, *limits: str) -> Wire:
+        arguments = ("tests.telegram.server", "--speed", "100", *limits)
         process = Child(*arguments, settings={}, folder=self._room(name))
         line = await self._start(process, "listening on ")
         return Wire(self._http, line.split()[-1])

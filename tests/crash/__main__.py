@@ -1,7 +1,8 @@
-"""`python -m tests.crash N [--database sqlite|postgresql]`: about six seconds a kill.
+"""`python -m tests.crash N [--reminders M] [--database sqlite|postgresql]`: six seconds a kill.
 
-The last line is one JSON object: {kills, events, lost, doubled, unanswered, reordered}. A reply
-that a crash left unrecorded is sent again; that is not counted.
+The last line is one JSON object: {kills, events, lost, doubled, unanswered, reordered, misplaced,
+reminders, in_doubt, found, resent, set_aside}. A reply that a crash left unrecorded is sent again;
+that is not counted. With --reminders so many go out meanwhile, and fewer people talk.
 """
 
 from __future__ import annotations
@@ -27,13 +28,15 @@ async def until_told(plan: Plan) -> Findings:
     return await run(plan)
 
 
-def crash(kills: int, database: str, folder: Path, seed: int) -> Findings:
-    if database == "sqlite":
-        url = f"sqlite+aiosqlite:///{folder / 'neuguong.db'}"
-        return asyncio.run(until_told(Plan(kills, url, folder, seed)))
+def crash(given: argparse.Namespace, folder: Path) -> Findings:
+    def killed(url: str) -> Findings:
+        return asyncio.run(until_told(Plan(given.kills, url, folder, given.seed, given.reminders)))
+
+    if given.database == "sqlite":
+        return killed(f"sqlite+aiosqlite:///{folder / 'neuguong.db'}")
     postgres = Postgres(folder / "server")
     try:
-        return asyncio.run(until_told(Plan(kills, postgres.new(), folder, seed)))
+        return killed(postgres.new())
     finally:
         postgres.stop()
 
@@ -41,11 +44,12 @@ def crash(kills: int, database: str, folder: Path, seed: int) -> Findings:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
     parser.add_argument("kills", type=int, metavar="N")
+    parser.add_argument("--reminders", type=int, metavar="M", default=0)
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     with TemporaryDirectory(prefix="neuguong-crash-") as folder:
-        found = crash(given.kills, given.database, Path(folder), given.seed)
+        found = crash(given, Path(folder))
     for line in found.details:
         print(line, file=sys.stderr)
     print(json.dumps(found.plain()))

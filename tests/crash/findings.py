@@ -11,7 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.db import Database
 from storage.models.consultations import Opinion, OpinionVersion, Receipt
-from storage.models.traffic import InboxEvent, Incident, OutboxMessage, OutboxState
+from storage.models.reminders import WAITING, Reminder, ReminderState
+from storage.models.traffic import (
+    OPEN,
+    InboxEvent,
+    Incident,
+    MessageClass,
+    OutboxMessage,
+    OutboxState,
+)
+from storage.models.units import Unit
 from tests.crash.people import Seat
 from tests.telegram.server import TelegramServer
 
@@ -28,27 +37,38 @@ class Findings:
     unanswered: int = 0
     reordered: int = 0
     """Words that stand in another order than they were said, answers sent before earlier ones."""
+    misplaced: int = 0
+    """Messages of another kind that were given a reminder's buttons."""
+    reminders: int = 0
+    in_doubt: int = 0
+    """Of them, those that were asked after: found, sent again, or set aside for the officer."""
+    found: int = 0
+    resent: int = 0
+    set_aside: int = 0
     details: list[str] = field(default_factory=list)
 
     @property
     def faults(self) -> int:
-        return self.lost + self.doubled + self.unanswered + self.reordered
+        return self.lost + self.doubled + self.unanswered + self.reordered + self.misplaced
 
     def plain(self) -> dict[str, int]:
         return {name: value for name, value in vars(self).items() if name != "details"}
 
 
 async def waiting(database_url: str) -> int:
-    """Events not done and messages not sent."""
+    """Events not done, messages not sent, reminders not accounted for."""
     db = Database(database_url)
     try:
         async with db.reading() as session:
             events = await session.scalar(select(func.count()).where(InboxEvent.done_at.is_(None)))
-            open_states = (OutboxState.QUEUED, OutboxState.SENDING)
             messages = await session.scalar(
-                select(func.count()).where(OutboxMessage.state.in_(open_states))
+                select(func.count()).select_from(OutboxMessage).where(OPEN)
             )
-            return int(events or 0) + int(messages or 0)
+            under_way = (*WAITING, ReminderState.CLAIMED)
+            reminders = await session.scalar(
+                select(func.count()).where(Reminder.state.in_(under_way))
+            )
+            return int(events or 0) + int(messages or 0) + int(reminders or 0)
     finally:
         await db.close()
 
@@ -117,7 +137,9 @@ async def _check_answers(session: AsyncSession, found: Findings) -> None:
         select(
             OutboxMessage.contact_id, OutboxMessage.state, OutboxMessage.sent_id,
             OutboxMessage.error,
-        ).order_by(OutboxMessage.id)
+        )
+        .where(OutboxMessage.kind != MessageClass.REMINDER)
+        .order_by(OutboxMessage.id)
     )  # fmt: skip
     last: dict[int, int] = {}
     for contact_id, state, sent_id, error in rows:
@@ -129,3 +151,47 @@ async def _check_answers(session: AsyncSession, found: Findings) -> None:
             found.reordered += 1
             found.details.append(f"message {sent_id} to {contact_id} went after a later one")
         last[contact_id] = int(sent_id)
+
+
+async def look_at_reminders(found: Findings, database_url: str, server: TelegramServer) -> None:
+    """Each on its person's screen once, or set aside; and no message given its buttons."""
+    db = Database(database_url)
+    try:
+        async with db.reading() as session:
+            rows = (await session.execute(_REMINDERS)).all()
+    finally:
+        await db.close()
+    found.reminders = len(rows)
+    for number, (unit, state, message) in enumerate(rows):
+        shown = _shown(server, int(unit.removeprefix("X")))
+        aside = message is not None and message.state == OutboxState.SET_ASIDE
+        sent = state == ReminderState.SENT
+        found.set_aside += aside
+        found.resent += bool(message and message.attempts)
+        if len(shown) > 1:
+            found.doubled += 1
+            found.details.append(f"reminder {number} was shown {len(shown)} times")
+        elif (not shown and not aside) or not (aside or sent):
+            found.lost += 1
+            found.details.append(f"reminder {number} is {state}, shown {len(shown)} times")
+        if message is not None and message.state == OutboxState.SET_ASIDE:
+            found.details.append(f"set aside, shown {len(shown)} times: {message.error}")
+    edits = [call for call in server.calls if call.method == "editMessageReplyMarkup"]
+    found.found = sum("not modified" in (call.error or "") for call in edits)
+    found.in_doubt = found.found + found.resent + found.set_aside
+    found.misplaced = sum(
+        one.method == "editMessageReplyMarkup" and one.text != "…" for one in server.methods.sent
+    )
+
+
+_REMINDERS = (
+    select(Unit.code, Reminder.state, OutboxMessage)
+    .join(Unit, Unit.id == Reminder.unit_id)
+    .join(OutboxMessage, OutboxMessage.id == Reminder.outbox_id, isouter=True)
+    .order_by(Reminder.id)
+)
+
+
+def _shown(server: TelegramServer, chat: int) -> list[int]:
+    screen = server.world.chats[chat].visible()
+    return [one.id for one in screen if one.from_bot]

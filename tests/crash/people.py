@@ -33,6 +33,8 @@ class Seat:
     given: list[str] = field(default_factory=list)
     """Words whose receipt came; they name who gave them and of whom."""
     unanswered: list[str] = field(default_factory=list)
+    pause: float = 0.0
+    """Seconds between two opinions."""
 
     async def live(self, stopped: asyncio.Event) -> None:
         """One opinion after another; the one under way is brought to its end."""
@@ -41,6 +43,7 @@ class Seat:
             for number in range(1, self.candidates + 1):
                 if stopped.is_set():
                     return
+                await asyncio.sleep(self.pause)
                 try:
                     self.given.append(await Visit(person, self.server).gives(number))
                 except AssertionError as error:

@@ -38,6 +38,7 @@ class Control:
             "nudge": self.nudge,
             "advance": self.advance,
             "settled": self.settled,
+            "opens": self.opens,
             "says": self.says,
             "taps": self.taps,
             "blocks": self.blocks,
@@ -170,6 +171,10 @@ class Control:
 
     async def settled(self, asked: Json) -> None:
         await self._server.delivery.settled(float(asked.get("timeout", 30)))
+
+    async def opens(self, asked: Json) -> None:
+        """{first_id, count}: so many people who wrote to the bot long ago."""
+        self._server.open_chats(int(asked["first_id"]), int(asked["count"]))
 
     async def says(self, asked: Json) -> int | None:
         update = await self._server.person(int(asked["person"])).says(asked["text"])

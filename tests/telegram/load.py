@@ -128,6 +128,7 @@ class Load:
             "seconds": round(seconds, 4),
             "per_second": round(len(waited) / seconds, 2) if seconds else 0.0,
             "p50_ms": _at(waited, 0.5),
+            "p95_ms": _at(waited, 0.95),
             "p99_ms": _at(waited, 0.99),
             "max_ms": _at(waited, 1.0),
             "cpu_seconds": None if running else round(self._cpu, 3),

@@ -127,6 +127,11 @@ class TelegramServer:
             self._people[person_id] = person
         return person
 
+    def open_chats(self, first_id: int, count: int) -> None:
+        """People who wrote to the bot long ago: it may write to them, and hears of nothing."""
+        for person_id in range(first_id, first_id + count):
+            self.person(person_id).chat.standing = "open"
+
     def group(
         self, group_id: int = -1_002_100_200_300, title: str = "Tổ trực", kind: str = "supergroup"
     ) -> Group:
