@@ -32,7 +32,7 @@ from bot.media import FileStore
 from bot.replies import Until, UserError
 from storage import schema
 from storage.db import Database
-from storage.models.office import Office
+from storage.models.office import Office, Role
 from storage.seed import load_catalogue
 
 if TYPE_CHECKING:
@@ -146,25 +146,36 @@ async def migrate(settings: Settings, args: argparse.Namespace) -> int:
 
 async def demo(settings: Settings, args: argparse.Namespace) -> int:
     async with console.database(settings) as db, db.transaction() as session:
-        await _load_demo(session, settings)
-    console.show(console.sayer(settings)("command-demo-done", page=f"{settings.links}/"))
+        ways = await _load_demo(session, settings)
+    say = console.sayer(settings)
+    console.show(say("command-demo-done", page=f"{settings.links}/"))
+    console.show(say("command-demo-ways", **ways))
     return 0
 
 
 async def load_demo_if_empty(settings: Settings) -> None:
     """For `run --demo`: leaves a database with an office in it as it is."""
     async with console.database(settings) as db, db.transaction() as session:
-        if not await session.scalar(select(Office.id).limit(1)):
-            await _load_demo(session, settings)
+        if await session.scalar(select(Office.id).limit(1)):
+            return
+        ways = await _load_demo(session, settings)
+    console.show(console.sayer(settings)("command-demo-ways", **ways))
 
 
-async def _load_demo(session: AsyncSession, settings: Settings) -> None:
+async def _load_demo(session: AsyncSession, settings: Settings) -> dict[str, str]:
+    """Single-use links by which a newcomer tries the work of an officer and of a unit."""
     from handlers.consultations import demo as consultations
     from handlers.deadlines import demo as deadlines
+    from handlers.officers import service as officers
 
-    store = FileStore(settings.home / "files")
+    store, vault, now = FileStore(settings.home / "files"), console.vault(settings), console.now()
     for invented in (consultations, deadlines):
-        await invented.load(session, console.vault(settings), store, console.now())
+        await invented.load(session, vault, store, now)
+    office = (await session.scalars(select(Office.id))).one()
+    name = console.sayer(settings)("command-demo-officer")
+    code = officers.invite(session, vault, office, Role.OFFICER, name, now)
+    unit, member = await deadlines.newcomer(session, vault, settings.links, now)
+    return {"officer": f"{settings.links}/chat#start=i-{code}", "unit": unit, "member": member}
 
 
 async def check(settings: Settings, args: argparse.Namespace) -> int:

@@ -141,6 +141,12 @@ def test_a_database_that_cannot_be_reached_is_said_in_a_sentence(desk: Desk) -> 
     assert said.err.startswith("Không làm được")
 
 
+def test_the_demo_says_how_to_try_an_officers_and_a_units_work(desk: Desk) -> None:
+    said = desk.types("demo")
+    assert re.search(r"/chat#start=i-\S+\n", said.out)
+    assert re.search(r"phường Bến Lụa: \S+/chat#start=u-\S+\n", said.out)
+
+
 def test_the_demo_is_loaded_once(demo: Desk) -> None:
     again = demo.types("demo")
     assert again.code == 1

@@ -24,6 +24,7 @@ from handlers.deadlines.registration import service
 from handlers.deadlines.registration.forms import Answers, Individuals
 from handlers.deadlines.registration.service import Owing
 from handlers.deadlines.reminders.ladder import DEFAULT_LADDER
+from handlers.deadlines.units import invitations
 from storage.models.base import new_id
 from storage.models.deadlines import Deadline, DeadlineState, Duty, DutyState, Work
 from storage.models.office import Office, Officer
@@ -63,6 +64,17 @@ async def load(session: AsyncSession, vault: Vault, store: FileStore, now: datet
     for number, one in enumerate(told["dates"]):
         await _deadline(scene, one, number)
     await session.flush()
+
+
+async def newcomer(
+    session: AsyncSession, vault: Vault, links: str, now: datetime
+) -> tuple[str, str]:
+    """A unit that heads a cluster, and a single-use link to answer for it."""
+    told = _told()["newcomer"]
+    unit = (await session.scalars(select(Unit).where(Unit.code == told["unit"]))).one()
+    rank, name = MemberRank.FOCAL, told["name"]
+    code = await invitations.invite(session, vault, unit, rank, name, "command", now)
+    return unit.name, invitations.ways(links, "", code).web
 
 
 async def _signed_page(
