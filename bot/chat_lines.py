@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import defaultdict
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -28,12 +29,15 @@ class Bell:
         if contact_id in self._events:
             self._events.pop(contact_id).set()
 
-    async def wait(self, contact_id: int, seconds: float) -> None:
-        """Returns at the ring, or after so many seconds."""
-        try:
-            await asyncio.wait_for(self._events[contact_id].wait(), seconds)
-        except TimeoutError:
-            return
+    def listen(self, contact_id: int) -> asyncio.Event:
+        """Set at the next ring: to be asked before looking, so that no ring in between is lost."""
+        return self._events[contact_id]
+
+
+async def heard(ringing: asyncio.Event, seconds: float) -> None:
+    """Returns at the ring, or after so many seconds."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(ringing.wait(), seconds)
 
 
 async def write(

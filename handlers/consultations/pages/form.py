@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -21,7 +21,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.limits import Limit, count, refuse_beyond
-from bot.media import Stored
 from bot.replies import Reply, UserError, Word
 from bot.vault import Vault
 from bot.web.server import locale_of, own_session, services, session_of, source_of
@@ -31,9 +30,10 @@ from handlers.consultations.pages import opinion_form
 from handlers.consultations.pages.consultations import About, about_of, show
 from handlers.consultations.pages.files import qr
 from handlers.consultations.pages.opinion_form import Errors, Form
-from handlers.consultations.pages.posted import Posted, read_form
+from handlers.consultations.pages.posted import Admit, Posted, read_form
 from storage.models.base import new_id
 from storage.models.consultations import IdentityLevel, Opinion, OpinionState, Receipt, Stance
+from storage.models.traffic import StoredFile
 
 routes = web.RouteTableDef()
 CHANNEL = "form"
@@ -42,6 +42,9 @@ SENT = Limit("form", 20, minutes=60)
 SENT_OVERALL = Limit("form-all", 3000, minutes=10)
 UPLOADED = Limit("form-files", 60, minutes=60)
 UPLOADED_OVERALL = Limit("form-files-all", 3000, minutes=10)
+ACTED = Limit("form-case", 60, minutes=60)
+OPEN_SECONDS = 1800
+"""How long a page opened with a receipt can be acted on before the code must be typed again."""
 _PLACE = r"/c/{code}/{number:\d{1,4}}"
 
 
@@ -91,58 +94,48 @@ def _form_page(
 @routes.post(_PLACE + "/opinion")
 @own_session
 async def read_back(request: web.Request) -> web.Response:
-    posted = await read_form(request)
     async with services(request).db.reading() as session:
         about = await about_of(request, session)
+    posted = await read_form(request, admit=lambda _: admit_file(request))
     held = _held(request, posted, about)
     form, errors = opinion_form.filled(held or opinion_form.new_form(about.candidate.id), posted)
-    form, refused = await _with_files(request, form, posted.files, errors)
+    form = await _with_files(request, form, posted, errors)
     if "text" not in errors and opinion_form.needs_words(form, bool(form.files)):
         errors["text"] = Reply("opinion-needs-words")
-    if errors or refused:
-        return _form_page(request, about, form, errors, refused, status=422)
+    if errors or posted.refused:
+        return _form_page(request, about, form, errors, posted.refused, status=422)
     return _review_page(request, about, form, about.refused)
 
 
-async def _with_files(
-    request: web.Request, form: Form, new_files: Sequence[uploads.Upload], errors: Errors
-) -> tuple[Form, list[uploads.RefusedUpload]]:
-    if not new_files:
-        return form, []
-    if len(form.files) + len(new_files) > service.MOST_FILES:
+async def _with_files(request: web.Request, form: Form, posted: Posted, errors: Errors) -> Form:
+    if posted.turned_away:
+        errors["files"] = posted.turned_away
+        return form
+    if len(form.files) + posted.offered > service.MOST_FILES:
         errors["files"] = Reply("opinion-too-many-files", {"most": service.MOST_FILES})
-        return form, []
-    try:
-        taken, refused = await take_files(request, new_files)
-    except UserError as error:
-        errors["files"] = error.reply
-        return form, []
-    return replace(form, files=(*form.files, *((one.id, one.name) for one in taken))), refused
+        return form
+    kept = await keep_files(request, posted)
+    return replace(form, files=(*form.files, *((one.id, one.name) for one in kept)))
 
 
-@dataclass(frozen=True)
-class Taken:
-    id: str
-    name: str
-
-
-async def take_files(
-    request: web.Request, new_files: Sequence[uploads.Upload]
-) -> tuple[list[Taken], list[uploads.RefusedUpload]]:
-    """Judges files between two short transactions. Raises UserError beyond the limits."""
+async def admit_file(request: web.Request) -> None:
+    """Counts one more file before it is looked at. Raises UserError beyond the limits."""
     known, source = services(request), source_of(request)
     now = known.clock()
     async with known.db.transaction() as session:
         await refuse_beyond(session, UPLOADED, source, now)
         await refuse_beyond(session, UPLOADED_OVERALL, b"", now)
-        for _ in new_files:
-            await count(session, UPLOADED, source, now)
-            await count(session, UPLOADED_OVERALL, b"", now)
-    stored: list[Stored]
-    stored, refused = await uploads.judge(new_files, known.store)
+        await count(session, UPLOADED, source, now)
+        await count(session, UPLOADED_OVERALL, b"", now)
+
+
+async def keep_files(request: web.Request, posted: Posted) -> list[StoredFile]:
+    """Rows for the files of a form that were taken in."""
+    if not posted.taken:
+        return []
+    known = services(request)
     async with known.db.transaction() as session:
-        rows = uploads.keep(session, stored, now)
-    return [Taken(row.id, row.name) for row in rows], refused
+        return uploads.keep(session, posted.taken, known.clock())
 
 
 def _review_page(
@@ -169,12 +162,12 @@ def _review_page(
 @routes.post(_PLACE + "/send")
 @own_session
 async def send(request: web.Request) -> web.Response:
-    posted = await read_form(request)
     async with services(request).db.reading() as session:
         about = await about_of(request, session)
+    posted = await read_form(request)
     form = _held(request, posted, about)
     if form is None:
-        raise UserError("common-start-again")
+        raise UserError("pages-start-again")
     match posted["action"]:
         case "change":
             return _form_page(request, about, form)
@@ -283,7 +276,7 @@ async def _again(session: AsyncSession, vault: Vault, earlier: Receipt, now: dat
     is_matter = earlier.subject_kind == "matter"
     opinion = None if is_matter else await session.get(Opinion, earlier.subject_id)
     if opinion is not None and opinion.state == OpinionState.ERASED:
-        raise UserError("common-start-again")
+        raise UserError("pages-start-again")
     code = await service.new_receipt(session, vault, earlier.subject_kind, earlier.subject_id, now)
     return Sent(
         code,
@@ -307,6 +300,24 @@ async def _drop(request: web.Request, form: Form) -> None:
 
 
 # What forms share
+
+
+def admit_holder(request: web.Request, purpose: str) -> Admit:
+    """Files are looked at only beside a pass of this purpose, in the field named after it."""
+
+    async def admit(fields: Mapping[str, str]) -> None:
+        if services(request).vault.unsign(purpose, fields.get(purpose, ""), OPEN_SECONDS) is None:
+            raise UserError("pages-case-expired")
+        await admit_file(request)
+
+    return admit
+
+
+async def count_act(request: web.Request, session: AsyncSession, now: datetime) -> None:
+    """One more act with a receipt. Raises UserError beyond the limit."""
+    source = source_of(request)
+    await refuse_beyond(session, ACTED, source, now)
+    await count(session, ACTED, source, now)
 
 
 def _held(request: web.Request, posted: Posted, about: About) -> Form | None:

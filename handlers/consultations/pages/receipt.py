@@ -1,8 +1,8 @@
 """Back with the receipt: where an opinion stands, questions, more evidence, withdrawing, erasing.
 
-    GET  /tracuu        asks for the code
-    POST /tracuu        opens what it is of
-    POST /tracuu/case   answers, changes, withdraws, erases
+    GET  /tracuu          asks for the code
+    POST /tracuu          opens what it is of
+    POST /tracuu/case     answers, changes, withdraws, erases
 
 The code is never in an address: the page it opened carries a signed, short-lived pass instead.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from aiohttp import web
@@ -19,14 +19,21 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
-from bot.limits import Limit, count, refuse_beyond
+from bot.limits import count
 from bot.replies import Reply, UserError, Word
 from bot.web.server import locale_of, own_session, services, source_of
 from handlers.consultations import service, uploads
 from handlers.consultations.pages.consultations import award_name, show
 from handlers.consultations.pages.files import qr
-from handlers.consultations.pages.form import CHANNEL, receipt_link, take_files
-from handlers.consultations.pages.posted import read_form
+from handlers.consultations.pages.form import (
+    CHANNEL,
+    OPEN_SECONDS,
+    admit_holder,
+    count_act,
+    keep_files,
+    receipt_link,
+)
+from handlers.consultations.pages.posted import Posted, read_form
 from storage.models.consultations import (
     LIVE_STATES,
     Candidate,
@@ -42,9 +49,6 @@ from storage.models.office import Office
 from storage.models.traffic import StoredFile
 
 routes = web.RouteTableDef()
-OPEN_SECONDS = 1800
-"""How long an opened page can be acted on before the code must be typed again."""
-ACTED = Limit("form-case", 60, minutes=60)
 _PURPOSE = "case"
 
 
@@ -184,33 +188,38 @@ class Asked:
 @routes.post("/tracuu/case")
 @own_session
 async def act(request: web.Request) -> web.Response:
-    posted = await read_form(request)
-    asked = Asked(posted["action"], posted["text"], posted["stance"])
     known = services(request)
+    posted = await read_form(request, admit_holder(request, _PURPOSE))
     receipt_id = known.vault.unsign(_PURPOSE, posted["case"], OPEN_SECONDS)
     case = await _reopened(request, receipt_id) if receipt_id else None
     if receipt_id is None or case is None:
         return show(request, "ask_code", status=422, problem=Reply("pages-case-expired"))
-    if asked.action in ("withdraw", "erase"):
-        return show(request, "confirm", case=case, action=asked.action, signed=posted["case"])
-    problem: Reply | None = None
-    done: Reply | None = None
-    refused: list[uploads.RefusedUpload] = []
-    try:
-        if posted.files and asked.action in ("answer", "replace"):
-            taken, refused = await take_files(request, posted.files)
-            asked = Asked(asked.action, asked.text, asked.stance, [one.id for one in taken])
-        if not refused:
-            done = await _do(request, receipt_id, asked)
-    except UserError as error:
-        problem = error.reply
+    action = posted["action"]
+    if action in ("withdraw", "erase"):
+        return show(request, "confirm", case=case, action=action, signed=posted["case"])
+    done, problem = await _acted(request, receipt_id, posted)
     if done and done.key == "pages-case-erased":
         return show(request, "erased")
     case = await _reopened(request, receipt_id) or case
-    typed = asked.text if (problem or refused) and asked.action == "answer" else ""
+    typed = posted["text"] if (problem or posted.refused) and action == "answer" else ""
     return _case_page(
-        request, case, receipt_id, done=done, problem=problem, refused=refused, typed=typed
+        request, case, receipt_id, done=done, problem=problem, refused=posted.refused, typed=typed
     )
+
+
+async def _acted(
+    request: web.Request, receipt_id: str, posted: Posted
+) -> tuple[Reply | None, Reply | None]:
+    """What was done, or why nothing was."""
+    if posted.turned_away or posted.refused:
+        return None, posted.turned_away
+    asked = Asked(posted["action"], posted["text"], posted["stance"])
+    try:
+        if asked.action in ("answer", "replace"):
+            asked = replace(asked, files=[one.id for one in await keep_files(request, posted)])
+        return await _do(request, receipt_id, asked), None
+    except UserError as error:
+        return None, error.reply
 
 
 async def _reopened(request: web.Request, receipt_id: str) -> Case | None:
@@ -246,10 +255,8 @@ async def _do(request: web.Request, receipt_id: str, asked: Asked) -> Reply | No
     async with known.db.transaction() as session:
         opinion = await _opinion(session, receipt_id)
         if opinion is None:
-            raise UserError("common-start-again")
-        source = source_of(request)
-        await refuse_beyond(session, ACTED, source, now)
-        await count(session, ACTED, source, now)
+            raise UserError("pages-start-again")
+        await count_act(request, session, now)
         match asked.action:
             case "answer":
                 done = await _answer(session, opinion, asked, now)
