@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -109,6 +110,26 @@ async def last(session: AsyncSession, contact_id: int) -> int:
 
 async def erase(session: AsyncSession, contact_id: int) -> None:
     await session.execute(delete(ChatLine).where(ChatLine.contact_id == contact_id))
+
+
+async def erase_some(
+    session: AsyncSession,
+    vault: Vault,
+    contact_id: int,
+    choose: Callable[[Sequence[dict[str, Any]]], Awaitable[set[int]]],
+) -> None:
+    """Deletes those whose numbers `choose` returns, having read them all, oldest first."""
+    key = await _key(session, contact_id)
+    if key is None:
+        return await erase(session, contact_id)
+    rows = await session.scalars(
+        select(ChatLine).where(ChatLine.contact_id == contact_id).order_by(ChatLine.id)
+    )
+    gone = await choose([_opened(row, vault, key) for row in rows])
+    if gone:
+        await session.execute(
+            delete(ChatLine).where(ChatLine.contact_id == contact_id, ChatLine.id.in_(gone))
+        )
 
 
 def _opened(row: ChatLine, vault: Vault, key: bytes) -> dict[str, Any]:

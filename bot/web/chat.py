@@ -289,14 +289,18 @@ def _file_rows(
 
 
 @routes.post("/chat/erase")
+@own_session
 async def erase_conversation(request: web.Request) -> web.Response:
-    """The lines go; what was filed stays reachable with its receipt."""
-    session = server.session_of(request)
-    who = await visitor(request, session)
-    await chat_lines.erase(session, who.contact_id)
-    contact = await session.get_one(Contact, who.contact_id)
-    contact.state, contact.data, contact.offered = None, {}, []
-    services(request).bell.ring(who.contact_id)
+    """The lines go, and a draft with its name and files; what was filed has its receipt."""
+    known = services(request)
+    await bodies.read(request)
+    async with known.db.transaction() as session:
+        who = await visitor(request, session)
+        await chat_lines.erase(session, who.contact_id)
+        unused = await known.forget_dialogue(session, who.contact_id, known.clock())
+    known.bell.ring(who.contact_id)
+    for sha256 in unused:
+        await asyncio.to_thread(known.store.delete, sha256)
     answer = web.Response(status=204)
     answer.del_cookie(COOKIE, path="/chat")
     return answer

@@ -39,6 +39,8 @@ HERE = Path(__file__).resolve().parent
 FEATURES = HERE.parent.parent / "handlers"
 LANGUAGE_COOKIE = "neuguong_lang"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+ForgetDialogue = Callable[[AsyncSession, int, datetime], Awaitable[list[str]]]
+"""Everything a contact's unfinished dialogue holds; returns the hashes of files to delete."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Services:
     door: Door
     bell: Bell
     background: Background
+    forget_dialogue: ForgetDialogue
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     streams: Streams = field(default_factory=Streams)
 

@@ -17,7 +17,7 @@ from bot.limits import count, source_of
 from bot.receipts import looks_like_code, tidy_code
 from bot.replies import Reply, UserError, Word, choice, reply
 from bot.text import tidy
-from handlers.consultations import service, uploads
+from handlers.consultations import erasing, service, uploads
 from handlers.consultations.steps import (
     Draft,
     Giving,
@@ -225,12 +225,8 @@ async def ask_erase(_: CallbackQuery, turn: Turn) -> Reply:
 
 async def erase(_: CallbackQuery, turn: Turn) -> Reply:
     opinion = await _case(turn)
-    await uploads.discard(turn.session, await service.erase(turn.session, opinion, turn.now))
-    data = await turn.state.get_data()
-    await turn.state.set_data(
-        {key: value for key, value in data.items() if key not in ("case", "again")}
-    )
-    await turn.state.set_state(None)
+    file_ids = await erasing.erase(turn.session, turn.vault, opinion, turn.now, turn.contact)
+    await uploads.discard(turn.session, file_ids)
     return reply("case-erased").offering(choice("common-home-button", "home"))
 
 
@@ -243,10 +239,8 @@ async def ask_erase_matter(_: CallbackQuery, turn: Turn) -> Reply:
 
 async def erase_matter(_: CallbackQuery, turn: Turn) -> Reply:
     matter = await _matter(turn)
-    file_ids = await service.erase_matter(turn.session, turn.vault, matter, turn.now)
+    file_ids = await erasing.erase_matter(turn.session, turn.vault, matter, turn.now, turn.contact)
     await uploads.discard(turn.session, file_ids)
-    data = await turn.state.get_data()
-    await turn.state.set_data({k: v for k, v in data.items() if k not in ("matter", "again")})
     return reply("case-erased").offering(choice("common-home-button", "home"))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
@@ -36,12 +36,12 @@ from storage.models.consultations import (
     Stance,
 )
 from storage.models.office import Act, Office
-from storage.models.people import Contact, Person
-from storage.models.traffic import ChatLine, OutboxMessage, OutboxState
+from storage.models.people import Person
 
 LONGEST_OPINION = 8000
 """Characters; said before it is reached."""
 MOST_FILES = 10
+SEALED_MATTERS = "restricted_matters"
 WRONG_CODES = Limit("receipt", 5, minutes=10)
 """Five wrong codes from one source, then a pause. None for all sources together: whoever reached
 that would lock everybody out, and 90 random bits are not guessed however many try."""
@@ -328,7 +328,7 @@ async def hand_over_matter(
         candidate_id=about.id,
         contact_id=author.contact_id,
         person_id=draft.person_id,
-        sealed=vault.seal_system(text.encode(), "restricted_matters"),
+        sealed=vault.seal_system(text.encode(), SEALED_MATTERS),
         file_ids=list(draft.file_ids),
         received_at=now,
         state=MatterState.NEW,
@@ -430,61 +430,6 @@ async def withdraw(session: AsyncSession, opinion: Opinion, now: datetime) -> No
         raise await refusal(session, opinion.consultation, opinion.consultation.openness(now))
     opinion.state = OpinionState.WITHDRAWN
     note(session, now, "citizen", "withdraw", "opinion", opinion.id)
-
-
-async def erase(session: AsyncSession, opinion: Opinion, now: datetime) -> list[str]:
-    """Forgets who gave it and what was said; the row stays for the counts.
-
-    Returns the ids of the files to delete from the disk (Law 91/2025, article 14).
-    """
-    for version in await session.scalars(
-        select(OpinionVersion).where(OpinionVersion.opinion_id == opinion.id)
-    ):
-        version.text = ""
-    for message in await questions(session, opinion):
-        message.text = ""
-    if opinion.person_id:
-        forget(await session.get_one(Person, opinion.person_id), now)
-    files = await session.scalars(select(OpinionFile).where(OpinionFile.opinion_id == opinion.id))
-    file_ids = []
-    for file in files:
-        file_ids.append(file.file_id)
-        await session.delete(file)
-    if opinion.contact_id is not None:
-        await _forget_conversation(session, opinion.contact_id)
-    opinion.text = opinion.reason = ""
-    opinion.contact_id, opinion.state = None, OpinionState.ERASED
-    note(session, now, "citizen", "erase", "opinion", opinion.id)
-    return file_ids
-
-
-async def erase_matter(
-    session: AsyncSession, vault: Vault, matter: RestrictedMatter, now: datetime
-) -> list[str]:
-    """As `erase`, for what was handed to the restricted desk; returns the ids of its files."""
-    if matter.person_id:
-        forget(await session.get_one(Person, matter.person_id), now)
-    if matter.contact_id is not None:
-        await _forget_conversation(session, matter.contact_id)
-    file_ids = list(matter.file_ids)
-    matter.sealed, matter.file_ids = vault.seal_system(b"", "restricted_matters"), []
-    matter.contact_id, matter.state = None, MatterState.ERASED
-    note(session, now, "citizen", "erase", "matter", matter.id)
-    await session.flush()
-    return file_ids
-
-
-async def _forget_conversation(session: AsyncSession, contact_id: int) -> None:
-    """What the chat showed and still owes, and the code kept to be shown once more."""
-    await session.execute(delete(ChatLine).where(ChatLine.contact_id == contact_id))
-    await session.execute(
-        update(OutboxMessage)
-        .where(OutboxMessage.contact_id == contact_id, OutboxMessage.state == OutboxState.QUEUED)
-        .values(state=OutboxState.REJECTED, reply=None, error="erased")
-    )
-    await session.execute(
-        update(Contact).where(Contact.id == contact_id).values(data={}, state=None)
-    )
 
 
 _ENDED = (OpinionState.WITHDRAWN, OpinionState.ERASED, OpinionState.RESTRICTED)

@@ -22,7 +22,7 @@ from sqlalchemy.orm import selectinload
 from bot.limits import count
 from bot.replies import Reply, UserError, Word
 from bot.web.server import locale_of, own_session, services, source_of
-from handlers.consultations import service, uploads
+from handlers.consultations import erasing, service, uploads
 from handlers.consultations.pages.consultations import award_name, show
 from handlers.consultations.pages.files import qr
 from handlers.consultations.pages.form import (
@@ -266,7 +266,8 @@ async def _do(request: web.Request, receipt_id: str, asked: Asked) -> Reply | No
                 await service.withdraw(session, opinion, now)
                 done = Reply("pages-case-withdrawn-now")
             case "erase-yes":
-                unused = await uploads.discard(session, await service.erase(session, opinion, now))
+                file_ids = await erasing.erase(session, known.vault, opinion, now)
+                unused = await uploads.discard(session, file_ids)
                 done = Reply("pages-case-erased")
             case _:
                 return None
