@@ -41,10 +41,21 @@ from storage.models.people import Person
 LONGEST_OPINION = 8000
 """Characters; said before it is reached."""
 MOST_FILES = 10
+"""With one version of an opinion, or one answer."""
+MOST_FILES_IN_ALL = 60
+"""Of one opinion with all its versions and answers."""
+LONGEST_MATTER = 100_000
+"""Characters of a matter of the restricted lane with all that was added to it."""
 SEALED_MATTERS = "restricted_matters"
 WRONG_CODES = Limit("receipt", 5, minutes=10)
 """Five wrong codes from one source, then a pause. None for all sources together: whoever reached
 that would lock everybody out, and 90 random bits are not guessed however many try."""
+REQUIRED = {
+    IdentityLevel.ANONYMOUS: (),
+    IdentityLevel.TO_OFFICE: ("name",),
+    IdentityLevel.SIGNED: ("name", "telephone", "postal_address"),
+}
+"""What must be told of oneself, in the order in which it is asked."""
 NEEDS_WORDS = (Stance.REMARK, Stance.OBJECT, Stance.INFORM)
 
 
@@ -209,8 +220,9 @@ async def give_opinion(
     text = checked_text(draft.text)
     if draft.stance in NEEDS_WORDS and not text and not draft.file_ids:
         raise UserError("opinion-needs-words")
-    if draft.identity != IdentityLevel.ANONYMOUS and draft.person_id is None:
-        raise UserError("identity-bad-name", longest=100)
+    lacking = await lacking_identity(session, vault, draft.identity, draft.person_id)
+    if lacking is not None:
+        raise UserError(f"identity-needs-{lacking}")
     if earlier is not None and earlier.state in _ENDED:
         earlier = None
     if earlier is None and author.contact_id is not None:
@@ -292,19 +304,29 @@ def _version(opinion: Opinion, now: datetime) -> OpinionVersion:
 
 
 async def add_files(session: AsyncSession, opinion: Opinion, file_ids: Sequence[str]) -> None:
-    """Raises UserError beyond MOST_FILES in all."""
+    """To the version as it stands. Earlier versions and answers keep theirs and do not count.
+
+    Raises UserError beyond MOST_FILES at once, and beyond MOST_FILES_IN_ALL.
+    """
     known = set(
         await session.scalars(
             select(OpinionFile.file_id).where(OpinionFile.opinion_id == opinion.id)
         )
     )
     new = [file_id for file_id in dict.fromkeys(file_ids) if file_id not in known]
-    if len(known) + len(new) > MOST_FILES:
-        raise UserError("opinion-too-many-files", most=MOST_FILES)
+    refuse_many_files(len(new), len(known) + len(new))
     session.add_all(
         OpinionFile(opinion_id=opinion.id, file_id=file_id, version=opinion.version)
         for file_id in new
     )
+
+
+def refuse_many_files(at_once: int, in_all: int) -> None:
+    """Raises UserError."""
+    if at_once > MOST_FILES:
+        raise UserError("opinion-too-many-files", most=MOST_FILES)
+    if in_all > MOST_FILES_IN_ALL:
+        raise UserError("opinion-too-many-files-in-all", most=MOST_FILES_IN_ALL)
 
 
 # The restricted lane
@@ -336,6 +358,38 @@ async def hand_over_matter(
     session.add(matter)
     note(session, now, "citizen", "hand over", "matter", matter.id)
     return await new_receipt(session, vault, "matter", matter.id, now)
+
+
+async def add_to_matter(
+    session: AsyncSession,
+    vault: Vault,
+    matter: RestrictedMatter,
+    text: str,
+    file_ids: Sequence[str],
+    now: datetime,
+) -> None:
+    """Further words and evidence from whoever handed it over; its keeper is told as of a new one.
+
+    Raises UserError when there is nothing to add, too much, or the matter is closed.
+    """
+    refuse_closed(matter)
+    words = checked_text(text)
+    if not words and not file_ids:
+        raise UserError("opinion-needs-words")
+    known = vault.unseal_system(matter.sealed, SEALED_MATTERS).decode()
+    added = f"[← {now:%Y-%m-%d %H:%M} UTC]\n{words}"
+    if len(known) + len(added) > LONGEST_MATTER:
+        raise UserError("matter-too-long")
+    refuse_many_files(len(file_ids), len(matter.file_ids) + len(file_ids))
+    matter.sealed = vault.seal_system(f"{known}\n\n{added}".encode(), SEALED_MATTERS)
+    matter.file_ids = [*matter.file_ids, *file_ids]
+    note(session, now, "citizen", "add", "matter", matter.id)
+
+
+def refuse_closed(matter: RestrictedMatter) -> None:
+    """Raises UserError: nobody would read what is added to a closed matter."""
+    if matter.state == MatterState.CLOSED:
+        raise UserError("matter-closed")
 
 
 # The receipt
@@ -444,6 +498,8 @@ _COMPILED = (
 
 
 def _refuse_ended(opinion: Opinion) -> None:
+    if opinion.state == OpinionState.RESTRICTED:
+        raise UserError("matter-state", at=opinion.received_at)
     if opinion.state in _ENDED:
         raise UserError("opinion-already-withdrawn")
 
@@ -482,6 +538,15 @@ def identity(vault: Vault, person: Person | None) -> dict[str, str]:
                 person.wrapped_key, sealed, f"people.{column}:{person.id}"
             )
     return known
+
+
+async def lacking_identity(
+    session: AsyncSession, vault: Vault, level: IdentityLevel, person_id: str | None
+) -> str | None:
+    """The first thing this level demands that nobody told; None when nothing lacks."""
+    person = await session.get(Person, person_id) if person_id else None
+    known = identity(vault, person)
+    return next((one for one in REQUIRED[level] if one not in known), None)
 
 
 def forget(person: Person, now: datetime) -> None:
