@@ -23,6 +23,7 @@ PAGES = (
     "handlers.consultations.pages.files",
     "handlers.consultations.pages.form",
     "handlers.consultations.pages.receipt",
+    "handlers.consultations.pages.matter",
     "handlers.consultations.review.web",
 )
 

@@ -313,6 +313,22 @@ def admit_holder(request: web.Request, purpose: str) -> Admit:
     return admit
 
 
+def confirm(
+    request: web.Request,
+    asked: tuple[Reply, Reply],
+    yes: Reply,
+    action: str,
+    purpose: str,
+    signed: str,
+) -> web.Response:
+    """Asks once more, in a title and a sentence, before what cannot be undone."""
+    title, text = asked
+    return show(
+        request, "confirm", title=title, text=text, yes=yes, action=action, purpose=purpose,
+        signed=signed,
+    )  # fmt: skip
+
+
 async def count_act(request: web.Request, session: AsyncSession, now: datetime) -> None:
     """One more act with a receipt. Raises UserError beyond the limit."""
     source = source_of(request)

@@ -3,6 +3,7 @@
     GET  /tracuu          asks for the code
     POST /tracuu          opens what it is of
     POST /tracuu/case     answers, changes, withdraws, erases
+    POST /tracuu/matter   the same of the restricted lane: see matter.py
 
 The code is never in an address: the page it opened carries a signed, short-lived pass instead.
 """
@@ -29,10 +30,12 @@ from handlers.consultations.pages.form import (
     CHANNEL,
     OPEN_SECONDS,
     admit_holder,
+    confirm,
     count_act,
     keep_files,
     receipt_link,
 )
+from handlers.consultations.pages.matter import matter_page
 from handlers.consultations.pages.posted import Posted, read_form
 from storage.models.consultations import (
     LIVE_STATES,
@@ -113,8 +116,9 @@ async def open_case(request: web.Request) -> web.Response:
             found.receipt.returned_at = now
         case = await _case(request, session, found.opinion, now) if found.opinion else None
     again = found.code if found.first_return else None
-    if case is None:
-        return show(request, "matter", matter=found.matter, again=_again(request, again))
+    if found.matter is not None:
+        return matter_page(request, found.matter, found.receipt.id, again=_again(request, again))
+    assert case is not None
     return _case_page(request, case, found.receipt.id, again=again)
 
 
@@ -196,7 +200,7 @@ async def act(request: web.Request) -> web.Response:
         return show(request, "ask_code", status=422, problem=Reply("pages-case-expired"))
     action = posted["action"]
     if action in ("withdraw", "erase"):
-        return show(request, "confirm", case=case, action=action, signed=posted["case"])
+        return _confirm(request, action, posted["case"])
     done, problem = await _acted(request, receipt_id, posted)
     if done and done.key == "pages-case-erased":
         return show(request, "erased")
@@ -205,6 +209,14 @@ async def act(request: web.Request) -> web.Response:
     return _case_page(
         request, case, receipt_id, done=done, problem=problem, refused=posted.refused, typed=typed
     )
+
+
+def _confirm(request: web.Request, action: str, signed: str) -> web.Response:
+    if action == "erase":
+        asked = Reply("pages-erase-title"), Reply("pages-erase-text")
+        return confirm(request, asked, Reply("pages-erase-yes-button"), action, "case", signed)
+    asked = Reply("pages-withdraw-title"), Reply("pages-withdraw-text")
+    return confirm(request, asked, Reply("pages-withdraw-yes-button"), action, "case", signed)
 
 
 async def _acted(
