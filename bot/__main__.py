@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import logging
 import sys
 
 import structlog
 
-from bot import verbs
+from bot import console, verbs
 from bot.config import ConfigError, Settings, read_settings
 from storage.db import UnsafeStorage
 from storage.schema import SchemaError
@@ -45,13 +44,13 @@ def _run(settings: Settings, args: argparse.Namespace) -> int:
             print(f"Chat:        {settings.links}/chat", flush=True)
             print("Stop with Ctrl-C.", flush=True)
 
-    async def serve() -> None:
+    async def serve() -> int:
         if args.demo:
             await verbs.load_demo_if_empty(settings)
         await app.run(settings, args.role, announce)
+        return 0
 
-    asyncio.run(serve())
-    return 0
+    return console.carry_out(settings, serve())
 
 
 def _set_up_log(settings: Settings) -> None:

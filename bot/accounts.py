@@ -23,12 +23,16 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 COMMANDS = {
     "start": "start-command-start",
+    "nhacviec": "start-command-deadlines",
     "ykien": "start-command-opinions",
     "tracuu": "start-command-receipt",
+    "dangky": "registration-command",
     "trogiup": "start-command-help",
     "ngonngu": "start-command-language",
     "riengtu": "start-command-privacy",
     "gapcanbo": "start-command-human",
+    "donvi": "units-command-units",
+    "kenh": "units-command-channel",
     "huy": "start-command-cancel",
 }
 RETRY_SECONDS = 30

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Sequence
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from bot.channels.base import Channel
     from bot.channels.telegram import Telegram
     from bot.conversation import Conversation
-    from bot.outbox import Outbox
+    from bot.outbox import Feeder, Outbox
 
 log = structlog.get_logger()
 FAREWELL_SECONDS = 3
@@ -127,20 +128,22 @@ def load_dialogue(base: Foundation) -> Dialogue:
     dispatcher.include_routers(*handlers.routers())
     _filter_at_once(dispatcher)
     outbox = Outbox(
-        base.db,
-        base.vault,
-        channels,
-        base.store,
-        base.background,
-        settings.telegram_rate,
-        base.clock,
-    )
+        base.db, base.vault, channels, base.store, base.background, settings.telegram_rate,
+        base.clock, _feeders(base.vault),
+    )  # fmt: skip
     conversation = Conversation(
         base.db, base.vault, base.door, outbox, dispatcher, channels, bots, base.store,
         base.background, settings.default_locale, base.clock,
     )  # fmt: skip
     settle_memory()
     return Dialogue(conversation, outbox, channels, telegram)
+
+
+def _feeders(vault: Vault) -> Sequence[Feeder]:
+    """Features whose messages are made when there is room to send them."""
+    from handlers.deadlines.reminders import feed
+
+    return (feed.feeder(vault),)
 
 
 def _filter_at_once(router: Router) -> None:
@@ -206,10 +209,16 @@ async def _serve(base: Foundation, opened: AsyncExitStack) -> None:
     try:
         await web.TCPSite(runner, host, port, reuse_address=True).start()
     except (OSError, socket.gaierror) as error:
-        raise ConfigError(
-            f"Cannot listen on {host}:{port} ({error.strerror}): stop the program that uses the "
-            "port, or set NEUGUONG_PORT to a free one."
-        ) from None
+        reason = f"Cannot listen on {host}:{port} ({error.strerror})"
+        raise ConfigError(f"{reason}: {_remedy(error)}.") from None
+
+
+def _remedy(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "stop the program that uses the port, or set NEUGUONG_PORT to a free one"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return "set NEUGUONG_PORT to 1024 or more and let a proxy listen on the lower one"
+    return "set NEUGUONG_HOST to an address of this machine, or leave it out"
 
 
 async def _finish_sending(dialogue: Dialogue) -> None:

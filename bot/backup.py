@@ -26,11 +26,12 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.media import FileStore
+from bot.replies import UserError
 from storage import schema
 from storage.db import Database
 from storage.models.office import Office
 from storage.models.people import Contact
-from storage.models.traffic import InboxEvent, OutboxMessage, OutboxState
+from storage.models.traffic import OPEN, InboxEvent, OutboxMessage, OutboxState
 
 FORMAT = "neuguong-backup/1"
 _DATABASES = {True: "database.sqlite", False: "database.pgdump"}
@@ -42,8 +43,8 @@ Progress = Callable[[int, int], None]
 """Called with how many parts are done, and of how many."""
 
 
-class BackupError(Exception):
-    """The sentence says what is wrong and what to do."""
+class BackupError(UserError):
+    """What is wrong with an archive, or stands in its way."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,9 @@ async def backup(
     """
     version = await schema.version(db)
     if version is None:
-        raise BackupError("The database holds nothing yet: run `neuguong migrate` first.")
+        raise BackupError("backup-empty-database")
     if await asyncio.to_thread(file.exists):
-        raise BackupError(f"{file} exists already: give another name, or remove it first.")
+        raise BackupError("backup-file-exists", file=str(file))
     about = {"format": FORMAT, "made_at": now.isoformat(), "schema": version}
     return await asyncio.to_thread(_write, db, home, file, about, progress or _silent)
 
@@ -92,9 +93,7 @@ async def restore(
         _refuse_foreign(manifest, db)
         holds_data = await _holds_data(db)
         if holds_data and not overwrite:
-            raise BackupError(
-                "The database already holds data: restore into an empty one, or say --overwrite."
-            )
+            raise BackupError("backup-database-holds-data")
         await db.close()
         replaced, files = await asyncio.to_thread(
             _put_back, archive, db, home, now if holds_data else None, progress or _silent
@@ -130,9 +129,7 @@ def _write(db: Database, home: Path, file: Path, about: dict[str, Any], progress
             os.fsync(raw.fileno())
         os.replace(unfinished, file)
     except OSError as error:
-        raise BackupError(
-            f"Cannot write {file} ({error.strerror}): choose a folder with room in it."
-        ) from error
+        raise BackupError("backup-cannot-write", file=str(file)) from error
     finally:
         unfinished.unlink(missing_ok=True)
     return file.stat().st_size
@@ -181,9 +178,9 @@ def _open(file: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(file)
     except FileNotFoundError:
-        raise BackupError(f"There is no file {file}: check the name.") from None
+        raise BackupError("backup-no-file", file=str(file)) from None
     except (OSError, zipfile.BadZipFile):
-        raise BackupError(f"{file} is not a backup, or is damaged: take another copy.") from None
+        raise BackupError("backup-unreadable", file=str(file)) from None
 
 
 def _checked_manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
@@ -200,10 +197,7 @@ def _checked_manifest(archive: zipfile.ZipFile) -> dict[str, Any]:
     except (KeyError, TypeError, ValueError, zipfile.BadZipFile, OSError, EOFError):
         whole = sound = False
     if not (whole and sound) or manifest["format"] != FORMAT:
-        raise BackupError(
-            "The backup is damaged or was altered: its hashes do not agree. Take another copy; "
-            "nothing was changed."
-        )
+        raise BackupError("backup-altered")
     return manifest
 
 
@@ -218,14 +212,9 @@ def _hash(archive: zipfile.ZipFile, name: str) -> str:
 def _refuse_foreign(manifest: dict[str, Any], db: Database) -> None:
     if _DATABASES[db.sqlite] not in manifest["parts"]:
         kinds = ("SQLite", "PostgreSQL") if not db.sqlite else ("PostgreSQL", "SQLite")
-        raise BackupError(
-            f"This is a backup of {kinds[0]} and NEUGUONG_DATABASE_URL names {kinds[1]}: "
-            f"set it to a database of {kinds[0]}."
-        )
+        raise BackupError("backup-other-database", archive=kinds[0], database=kinds[1])
     if manifest["schema"] not in schema.REVISIONS:
-        raise BackupError(
-            "The backup was made by a newer version of neuguong: install that version first."
-        )
+        raise BackupError("backup-newer")
 
 
 async def _holds_data(db: Database) -> bool:
@@ -259,9 +248,7 @@ def _put_back(
             _run_postgres_tool(db, *tool, f"--dbname={_libpq_url(db)}", str(dump))
             return None, len(names)
     except OSError as error:
-        raise BackupError(
-            f"Cannot write into {home} ({error.strerror}): make room, or make it writable."
-        ) from error
+        raise BackupError("backup-cannot-write-home", home=str(home)) from error
 
 
 def _put_files(
@@ -271,7 +258,7 @@ def _put_files(
     for done, name in enumerate(wanted, start=1):
         sha256 = name.removeprefix("files/").replace("/", "")
         if store.put(archive.read(name)) != sha256:
-            raise BackupError(f"The backup holds {name} under a wrong name: take another copy.")
+            raise BackupError("backup-altered")
         progress(done, len(wanted))
 
 
@@ -301,19 +288,17 @@ def _refuse_in_use(path: Path) -> None:
         held.execute("BEGIN EXCLUSIVE")
         held.execute("ROLLBACK")
     except sqlite3.OperationalError:
-        raise BackupError(
-            f"{path} is in use: stop neuguong first, then restore; nothing was changed."
-        ) from None
+        raise BackupError("backup-database-in-use", file=str(path)) from None
     finally:
         held.close()
 
 
 async def _set_aside(session: AsyncSession, made_at: datetime, now: datetime) -> int:
     """What was due by now may have been sent after the backup; what is due later was not."""
-    may_have_gone = (OutboxMessage.state == OutboxState.SENDING) | (OutboxMessage.due_at <= now)
+    may_have_gone = (OutboxMessage.state != OutboxState.QUEUED) | (OutboxMessage.due_at <= now)
     told = await session.execute(
         update(OutboxMessage)
-        .where(OutboxMessage.state.in_((OutboxState.QUEUED, OutboxState.SENDING)), may_have_gone)
+        .where(OPEN, may_have_gone)
         .values(
             state=OutboxState.SET_ASIDE,
             lease_until=None,
@@ -330,9 +315,7 @@ async def _set_aside(session: AsyncSession, made_at: datetime, now: datetime) ->
 def _run_postgres_tool(db: Database, tool: str, *arguments: str) -> None:
     found = shutil.which(tool)
     if found is None:
-        raise BackupError(
-            f"{tool} was not found: install PostgreSQL's client programs of the server's version."
-        )
+        raise BackupError("backup-no-tool", tool=tool)
     target = [] if tool == "pg_restore" else [_libpq_url(db)]
     environment = {**os.environ, "PGPASSWORD": db.url.password or ""}
     done = subprocess.run(  # noqa: S603  # our own arguments; the password is not among them
@@ -345,7 +328,7 @@ def _run_postgres_tool(db: Database, tool: str, *arguments: str) -> None:
     )
     if done.returncode:
         lines = done.stderr.strip().splitlines() or ["no reason given"]
-        raise BackupError(f"{tool} failed: {lines[-1]}")
+        raise BackupError("backup-tool-failed", tool=tool, error=lines[-1])
 
 
 def _libpq_url(db: Database) -> str:

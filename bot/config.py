@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 import secrets
@@ -18,6 +19,12 @@ from sqlalchemy.exc import ArgumentError
 PREFIX = "NEUGUONG_"
 LEAST_SECRET = 32
 _TOKEN = re.compile(r"[0-9]+:[A-Za-z0-9_-]+")
+_ORIGIN = re.compile(r"https?://(\[[0-9a-fA-F:]+\]|[A-Za-z0-9*._-]+)(:[0-9]{1,5})?")
+_FOR_DEVELOPERS = {"chromium"}
+"""Read by dev.py, and no setting of the service."""
+_TELEGRAM_PORTS = (443, 80, 88, 8443)
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # listened on only where set so
+"""What listens on every address is reached on this machine by its own."""
 
 
 class ConfigError(Exception):
@@ -65,6 +72,40 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(str(ipaddress.ip_address(one)) for one in value)
+        except ValueError:
+            raise ValueError(
+                "must be addresses such as 127.0.0.1 or ::1, separated by commas"
+            ) from None
+
+    @field_validator("portal_origins")
+    @classmethod
+    def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        origins = tuple(one.rstrip("/") for one in value)
+        if not all(_ORIGIN.fullmatch(one) for one in origins):
+            raise ValueError(
+                "must be origins such as https://tinh.example.vn, without a path, separated by "
+                "commas"
+            )
+        return origins
+
+    @field_validator("host")
+    @classmethod
+    def _is_host(cls, value: str) -> str:
+        """A name is looked up on listening; what looks like an address must be one."""
+        if not value or ":" in value or re.fullmatch(r"[0-9.]+", value):
+            try:
+                return str(ipaddress.ip_address(value))
+            except ValueError:
+                raise ValueError(
+                    "must be an address of this machine, such as 127.0.0.1 or ::1"
+                ) from None
+        return value
+
     @field_validator("public_url", "telegram_api_url")
     @classmethod
     def _is_url(cls, value: str) -> str:
@@ -91,6 +132,11 @@ class Settings(BaseSettings):
                     f"{PREFIX}PUBLIC_URL must begin with https:// for {PREFIX}TELEGRAM_MODE="
                     "webhook; or use polling"
                 )
+            if not own_server and _port(self.public_url) not in _TELEGRAM_PORTS:
+                raise ValueError(
+                    f"{PREFIX}PUBLIC_URL must have port 443, 80, 88 or 8443 for {PREFIX}TELEGRAM_"
+                    "MODE=webhook: Telegram calls no other; or use polling"
+                )
         token = self.telegram_token.get_secret_value()
         if token and not _TOKEN.fullmatch(token):
             raise ValueError(
@@ -108,7 +154,9 @@ class Settings(BaseSettings):
     @property
     def links(self) -> str:
         """The public address, or the local one while no public one is set."""
-        return self.public_url or f"http://{self.host}:{self.port}"
+        host = _EVERYWHERE.get(self.host, self.host)
+        named = f"[{host}]" if ":" in host else host
+        return self.public_url or f"http://{named}:{self.port}"
 
     @property
     def database(self) -> str:
@@ -135,7 +183,7 @@ def read_settings(
     given = {**_read_env_file(env_file), **environ}
     ours = {name: value for name, value in given.items() if name.upper().startswith(PREFIX)}
     values = {name.upper().removeprefix(PREFIX).lower(): value for name, value in ours.items()}
-    unknown = sorted(set(values) - set(Settings.model_fields))
+    unknown = sorted(set(values) - set(Settings.model_fields) - _FOR_DEVELOPERS)
     if unknown:
         names = ", ".join(PREFIX + name.upper() for name in unknown)
         raise ConfigError(f"Unknown setting {names}: correct the name or remove it. {_known()}")
@@ -195,8 +243,15 @@ def _read_env_file(path: Path | None) -> dict[str, str]:
             f"Cannot read {path}: make it readable and save it as UTF-8, or remove it."
         ) from None
     lines = (line.strip() for line in text.splitlines())
-    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
+    bare = (re.sub(r"^export\s+", "", line) for line in lines)
+    pairs = (line.partition("=") for line in bare if line and not line.startswith("#"))
     return {name.strip(): value.strip().strip("\"'") for name, _, value in pairs}
+
+
+def _port(url: str) -> int:
+    """Raises ValueError for what is no port."""
+    parts = urlsplit(url)
+    return parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _known() -> str:

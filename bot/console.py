@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
+import errno
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, date, datetime, time
 from functools import partial
 from typing import Any
 
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from bot import i18n
-from bot.clock import VIETNAM
+from bot.clock import VIETNAM, OutsideCoverage
 from bot.config import Settings, read_secret
 from bot.installation import recognise
+from bot.intake import Action, Plan
 from bot.replies import UserError
 from bot.vault import Vault
 from storage import schema
 from storage.db import Database
+from storage.models.office import Office
 from storage.seed import load_catalogue
 
 Say = Callable[..., str]
@@ -63,6 +71,44 @@ def fitting(name: str, value: str, longest: int) -> str:
     return tidy
 
 
+# What it comes to
+
+
+def carry_out(settings: Settings, work: Coroutine[Any, Any, int]) -> int:
+    """Runs it. 1 when it could not be done, and then a sentence says what to do about it."""
+    say = sayer(settings)
+    try:
+        return asyncio.run(work)
+    except UserError as refusal:
+        complain(i18n.words(refusal.reply, settings.default_locale))
+    except OutsideCoverage as refusal:
+        covered = {"first": refusal.covered_from, "last": refusal.covered_until}
+        complain(say("consultations-outside-calendar", day=refusal.day, **covered))
+    except (SQLAlchemyError, OSError) as error:
+        complain(say("command-failed", error=_remedy(error, say)))
+    return 1
+
+
+def _remedy(error: SQLAlchemyError | OSError, say: Say) -> str:
+    if isinstance(error, OSError):
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return say("command-failed-disk-full")
+        if error.filename is not None:
+            return say(_FILES.get(error.errno or 0, "command-failed-file"), file=error.filename)
+    cause = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return say("command-failed-database", error=cause[0] if cause else type(error).__name__)
+
+
+_FILES = {
+    errno.ENOENT: "command-failed-no-file",
+    errno.EACCES: "command-failed-no-right",
+    errno.EPERM: "command-failed-no-right",
+    errno.EROFS: "command-failed-no-right",
+    errno.EISDIR: "command-failed-folder",
+    errno.ENOTDIR: "command-failed-no-file",
+}
+
+
 # What the work stands on
 
 
@@ -81,6 +127,17 @@ async def database(settings: Settings) -> AsyncIterator[Database]:
         yield db
     finally:
         await db.close()
+
+
+async def office(session: AsyncSession, code: str) -> Office:
+    """The only one when no code is given. Raises UserError."""
+    offices = (await session.scalars(select(Office).order_by(Office.code))).all()
+    chosen = [row for row in offices if not code or row.code == code]
+    if len(chosen) == 1:
+        return chosen[0]
+    if not offices:
+        raise UserError("command-no-office")
+    raise UserError("command-which-office", codes=", ".join(row.code for row in offices))
 
 
 def make_home(settings: Settings) -> None:
@@ -108,6 +165,39 @@ def show(line: str) -> None:
 
 def complain(line: str) -> None:
     sys.stderr.write(line + "\n")
+
+
+# What several verbs do
+
+
+async def office_of(session: AsyncSession, code: str) -> Office:
+    """The one with that code, or the only one. Raises UserError."""
+    offices = (await session.scalars(select(Office).order_by(Office.code))).all()
+    chosen = [row for row in offices if not code or row.code.lower() == code.strip().lower()]
+    if len(chosen) == 1:
+        return chosen[0]
+    if not offices:
+        raise UserError("command-no-office")
+    raise UserError("command-which-office", codes=", ".join(row.code for row in offices))
+
+
+class Undo(Exception):
+    """Leaves a transaction without a trace: a dry run, or a plan with errors."""
+
+
+def conclude(plan: Plan[Any], say: Say, *, committed: bool, done: str) -> int:
+    """Says what an import came to; `done` is the sentence for one that was written."""
+    actions: tuple[Action, ...] = ("create", "update", "remove", "unchanged")
+    counts = {action: plan.count(action) for action in actions}
+    show(say("command-import-counts", **counts))
+    if plan.has_errors:
+        complain(say("command-import-refused"))
+        return 1
+    if plan.changes_nothing:
+        show(say("command-import-nothing"))
+    else:
+        show(say(done if committed else "command-import-dry-run"))
+    return 0
 
 
 class Progress:

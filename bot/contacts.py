@@ -14,6 +14,7 @@ from bot.vault import Vault
 from storage.models.base import new_id, table
 from storage.models.people import Contact as ContactRow
 from storage.models.people import Person, new_contact_id
+from storage.models.reminders import CalendarFeed
 
 
 @dataclass
@@ -97,6 +98,15 @@ async def save(session: AsyncSession, contacts: Iterable[Contact], now: datetime
     await session.execute(_SAVE, rows)
 
 
+async def end_feeds(session: AsyncSession, contact_id: int, now: datetime) -> None:
+    """The private calendar of a contact ends: made anew, revoked, or its chat erased."""
+    await session.execute(
+        update(CalendarFeed)
+        .where(CalendarFeed.contact_id == contact_id, CalendarFeed.revoked_at.is_(None))
+        .values(revoked_at=now)
+    )
+
+
 def chat_address_place(person_id: str) -> str:
     return f"people.chat_address:{person_id}"
 
@@ -111,6 +121,9 @@ def _saved(contact: Contact, now: datetime) -> dict[str, Any]:
         "seen_at": now,
     }
 
+
+WILLING = ContactRow.opted_out_at.is_(None)
+"""A condition for whoever sends something nobody asked for, and for lists of whom to write to."""
 
 _TABLE = table(ContactRow)
 _CONTACTS = select(_TABLE)

@@ -299,6 +299,8 @@ class Conversation:
         update = channel.update(raw, contact.id)
         if _is_of_a_future_kind(update):
             return None
+        if update.message or update.callback_query:
+            contact.blocked = False
         answer = await self._dispatcher.feed_update(
             bot,
             update,

@@ -139,7 +139,8 @@ async def _count_anew(
     from handlers.consultations import lifecycle
 
     found = await lifecycle.recounts(session, calendar)
-    reason = args.reason.strip() or say("command-holidays-reason", source=args.source.strip())
+    given = console.fitting("reason", args.reason, lifecycle.LONGEST_REASON)
+    reason = given or say("command-holidays-reason", source=args.source.strip())
     for one in found if args.apply else ():
         lifecycle.recount(session, one, reason, ACTOR, now)
     return found

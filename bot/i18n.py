@@ -16,6 +16,7 @@ from bot.clock import VIETNAM
 from bot.replies import Arg, Choice, Reply, Until, Word
 
 LOCALES = ("vi", "en")
+_SUNDAY = 6
 FOLDER = Path(__file__).resolve().parent.parent / "locales"
 log = structlog.get_logger()
 
@@ -115,7 +116,8 @@ def _instant(locale: str, instant: datetime) -> str:
 
 def _day(locale: str, day: date) -> str:
     weekday = format_date(day, "EEEE", locale=locale)
-    if locale == "vi":
+    # Within a sentence the first word is small, but for the Sunday: "thứ Hai", "Chủ Nhật".
+    if locale == "vi" and day.weekday() != _SUNDAY:
         weekday = weekday[0].lower() + weekday[1:]
     return say(
         locale, "common-day", weekday=weekday, date=format_date(day, "dd/MM/yyyy", locale=locale)

@@ -33,6 +33,8 @@ class Arrival:
     """False when files must be fetched before its turn."""
     files: tuple[dict[str, Any], ...] = ()
     """Files already taken in: {id, kind, name} each."""
+    place: int | None = None
+    """A message's number in the account's one order of messages, where it has one."""
 
 
 class CannotStore(Exception):
@@ -109,5 +111,6 @@ class Door:
             "received_at": now,
             "ready": arrival.ready,
             "files": list(arrival.files),
+            "place": arrival.place,
             "attempts": 0,
         }

@@ -14,6 +14,9 @@ from bot.media import FileStore
 from bot.scheduler import Job, Scheduler
 from handlers.consultations import drafts, lifecycle
 from handlers.consultations.review import jobs as review_jobs
+from handlers.deadlines.calendar import consultation_dates
+from handlers.deadlines.desk import digest
+from handlers.deadlines.reminders import planner, settle
 from handlers.officers import jobs as officer_jobs
 from storage.models.traffic import (
     ChatLine,
@@ -42,12 +45,26 @@ def make_scheduler(base: Foundation) -> Scheduler:
     async def tell_admins(session: AsyncSession, now: datetime) -> None:
         await officer_jobs.tell_admins(session, base.vault, now)
 
+    async def follow_consultations(session: AsyncSession, now: datetime) -> None:
+        await consultation_dates.follow(session, base.settings.default_locale, now)
+
+    async def tell_of_the_unreachable(session: AsyncSession, now: datetime) -> None:
+        await settle.tell_officers(session, base.vault, now)
+
+    async def tell_offices(session: AsyncSession, now: datetime) -> None:
+        await digest.tell_offices(session, base.vault, now)
+
     return Scheduler(
         base.db,
         [
             Job("close consultations", 30, lifecycle.close_due),
+            Job("dates of consultations", 60, follow_consultations),
             Job("tell officers", 60, tell_officers),
             Job("tell admins", 60, tell_admins),
+            Job("tell offices how the deadlines stand", 30, tell_offices),
+            Job("plan reminders", 60, planner.plan),
+            Job("settle reminders", 5, settle.settle),
+            Job("tell of the unreachable", 300, tell_of_the_unreachable),
             Job("forget old traffic", 3600, forget_traffic),
             Job("forget drafts", 3600, drafts.forget_drafts),
             Job("sweep files", 3600, partial(sweep_files, base.store)),
@@ -59,7 +76,8 @@ def make_scheduler(base: Foundation) -> Scheduler:
 async def forget_traffic(session: AsyncSession, now: datetime) -> None:
     await forget_old(session, now)
     await session.execute(delete(InboxEvent).where(InboxEvent.done_at < now - KEEP_EVENTS))
-    ended = OutboxMessage.state.not_in((OutboxState.QUEUED, OutboxState.SENDING))
+    open_states = (OutboxState.QUEUED, OutboxState.SENDING, OutboxState.IN_DOUBT)
+    ended = OutboxMessage.state.not_in(open_states)
     await session.execute(
         delete(OutboxMessage).where(ended, OutboxMessage.sent_at < now - KEEP_SENT)
     )

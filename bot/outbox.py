@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Select, bindparam, insert, or_, select, update
+from sqlalchemy import (
+    Select,
+    and_,
+    bindparam,
+    case,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import replies
+from bot import pictures, replies
 from bot.background import Background
+from bot.budget import Account, Room
 from bot.channels.base import (
     Channel,
     Doubtful,
+    Gone,
     Moved,
     Outcome,
     PictureFile,
+    Probing,
     Rejected,
     Retry,
     Sent,
@@ -30,25 +44,45 @@ from bot.channels.base import (
     qr_picture,
 )
 from bot.contacts import chat_address_place, lane
+from bot.doubts import QUIET, Doubts, can_be_asked
 from bot.media import FileStore
-from bot.pace import Pace
 from bot.replies import Reply
 from bot.vault import Vault
 from storage.db import Database, insert_ignoring
 from storage.models.base import table
 from storage.models.people import Contact, Person
-from storage.models.traffic import MessageClass, OutboxMessage, OutboxState, StoredFile
+from storage.models.traffic import (
+    OPEN,
+    MessageClass,
+    OutboxMessage,
+    OutboxState,
+    StoredFile,
+)
 
 log = structlog.get_logger()
 LEASE = timedelta(seconds=45)
 TICK_SECONDS = 0.5
+BEAT_SECONDS = 0.15
+"""Between two claims while there is something to send; well within budget.AHEAD."""
 RECORD_SECONDS = 0.05
 """How long an outcome may wait for company; what a crash finds unrecorded is sent again."""
 BATCH = 200
+KEYS_AT_ONCE = 5_000
 MOST_ATTEMPTS = 6
 LONGEST_WAIT = 20
-"""Seconds a lane waits in memory; within LEASE, so that nobody else takes it meanwhile."""
+"""Seconds a lane waits in memory for another try."""
+MOST_BUSY = 10_000
+"""So many lanes a claim leaves out by name: a statement takes only so many parameters."""
+LATER = 60.0
+"""Seconds until the next try of what could not be sent in MOST_ATTEMPTS."""
+RENEWAL = timedelta(seconds=15)
+"""How often the leases of all that waits here are renewed: they run out with the process alone."""
 _TABLE = table(OutboxMessage)
+_COLUMN = _TABLE.c
+
+Feeder = Callable[[AsyncSession, datetime, int, str, str], Awaitable[int]]
+"""(session, now, most, channel, account): stores at most so many messages that are due now, for
+contacts of this account, and says how many. It is called inside the claim, when they can go."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +99,11 @@ class Owed:
     dedupe_key: str | None = None
     id: int = 0
     attempts: int = 0
+    lease_until: datetime | None = None
+    slot: float | None = None
+    """When a paced message may go, as time.monotonic() tells it; None: at once."""
+    floor_id: int | None = None
+    strays: int = 0
 
 
 def tell(
@@ -95,6 +134,39 @@ def tell(
         )
 
 
+async def tell_many(
+    session: AsyncSession,
+    vault: Vault,
+    messages: Mapping[str, tuple[int, Reply]],
+    *,
+    kind: MessageClass,
+    due_at: datetime,
+) -> dict[str, int]:
+    """As `tell`, for many single messages at once: dedupe key → (contact, message).
+
+    Returns dedupe key → the row's id. Each key must be new.
+    """
+    rows = [
+        {
+            "contact_id": contact_id, "kind": kind, "due_at": due_at, "attempts": 0,
+            "reply": vault.seal_system(replies.dump(message), "outbox"),
+            "dedupe_key": f"{key}:0", "state": OutboxState.QUEUED,
+        }
+        for key, (contact_id, message) in messages.items()
+    ]  # fmt: skip
+    found: dict[str, int] = {}
+    for start in range(0, len(rows), KEYS_AT_ONCE):
+        some = rows[start : start + KEYS_AT_ONCE]
+        await session.execute(insert(_TABLE), some)
+        stored = await session.execute(
+            select(_TABLE.c.dedupe_key, _TABLE.c.id).where(
+                _TABLE.c.dedupe_key.in_([row["dedupe_key"] for row in some])
+            )
+        )
+        found.update((key.removesuffix(":0"), number) for key, number in stored)
+    return found
+
+
 async def owe(
     session: AsyncSession, db: Database, vault: Vault, owed: list[Owed], now: datetime
 ) -> list[Owed]:
@@ -104,14 +176,18 @@ async def owe(
     rows = [_row(one, vault, now) for one in owed]
     if not any(one.dedupe_key for one in owed):
         result = await session.execute(_OWE, rows)
-        return [replace(one, id=row.id) for one, row in zip(owed, result, strict=True)]
+        until = now + LEASE
+        return [
+            replace(one, id=row.id, lease_until=until)
+            for one, row in zip(owed, result, strict=True)
+        ]
     kept = []
     for one, row in zip(owed, rows, strict=True):
         found = await session.execute(
             insert_ignoring(db, OutboxMessage).returning(_TABLE.c.id), row
         )
         if (number := found.scalar_one_or_none()) is not None:
-            kept.append(replace(one, id=number))
+            kept.append(replace(one, id=number, lease_until=now + LEASE))
     return kept
 
 
@@ -140,12 +216,20 @@ class Outbox:
         background: Background,
         rate: float = 25,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        feeders: Sequence[Feeder] = (),
+        quiet: timedelta = QUIET,
     ) -> None:
         self._db, self._vault, self._store = db, vault, store
         self._channels = {(c.name, c.account): c for c in channels}
+        self._accounts = {key: Account(":".join(key), rate) for key in self._channels}
         self._background, self._clock = background, clock
+        self._feeders, self._quiet = feeders, quiet
         self._lanes: dict[int, deque[Owed]] = {}
-        self._pace = Pace(rate)
+        self._doubts = Doubts(db, vault, self._channels, self._accounts, clock)
+        self._settling: asyncio.Task[None] | None = None
+        self._seen_to_at = 0.0
+        self._leased_until: datetime | None = None
+        """Of all that stood in a lane at the last renewal."""
         self._records: list[dict[str, Any]] = []
         self._recording = False
         self._idle = asyncio.Event()
@@ -164,68 +248,190 @@ class Outbox:
 
     async def run(self) -> None:
         while True:
+            busy = False
             try:
-                claimed = await self.send_due()
+                busy = bool(await self.send_due())
             except Exception as error:  # the top of the loop: it must outlive whatever comes
                 log.error("sending waits", error=type(error).__name__)
-                claimed = 0
-            if claimed < BATCH:
-                await asyncio.sleep(TICK_SECONDS)
+            busy = busy or any(account.ahead for account in self._accounts.values())
+            await asyncio.sleep(BEAT_SECONDS if busy else TICK_SECONDS)
 
     async def reclaim(self) -> None:
         """Only where no other process sends: takes up what the last run was sending.
 
-        Returns when all of it stands in line, so that no answer to a later turn overtakes it.
+        Returns when its replies stand in line, so that no answer to a later turn overtakes them.
         """
         sending = OutboxMessage.state == OutboxState.SENDING
+        now = self._clock()
         async with self._db.transaction() as session:
-            await self._set_aside_doubtful(session, sending)
-            rows = await self._claim(session, _open_messages(sending), self._clock())
-        self._hand_over_rows(rows)
+            left = await session.execute(select(_TABLE.c.id).where(OPEN, sending))
+            await self._take_from_the_dead(session, [row.id for row in left], now)
+            replies_left = await session.execute(_open_messages(_replies_due(now)))
+            rows = replies_left.all()
+            await self._hold(session, rows, now)
+        self.hand_over(self._opened(rows))
 
     async def settled(self) -> None:
         """Returns when nothing handed over waits any more."""
         await self._idle.wait()
 
     async def send_due(self) -> int:
-        """Claims what is due and starts sending it; returns how many."""
+        """Claims what may go now and starts sending it; returns how many."""
         now = self._clock()
-        ownerless = (OutboxMessage.state == OutboxState.SENDING) & (
-            OutboxMessage.lease_until < now
-        )
-        due = or_(OutboxMessage.state == OutboxState.QUEUED, ownerless)
+        claimed: list[Owed] = []
         async with self._db.transaction() as session:
-            await self._set_aside_doubtful(session, ownerless)
-            found = _open_messages(due & (OutboxMessage.due_at <= now)).limit(BATCH)
-            rows = await self._claim(session, found, now)
-        self._hand_over_rows(rows)
-        return len(rows)
+            if time.monotonic() > self._seen_to_at + TICK_SECONDS * 0.9:
+                self._seen_to_at = time.monotonic()
+                await self._renew(session, now)
+                claimed += await self._see_to(session, now)
+            for key in self._channels:
+                claimed += await self._claim_paced(session, key, now)
+        self.hand_over(claimed)
+        return len(claimed)
 
-    async def _set_aside_doubtful(self, session: AsyncSession, ownerless: Any) -> None:
-        """That their owner died never says that nothing was sent."""
-        await session.execute(
-            update(OutboxMessage)
-            .where(ownerless, OutboxMessage.kind == MessageClass.REMINDER)
-            .values(state=OutboxState.SET_ASIDE, error="its sender stopped")
+    # What waits for something else than its pace
+
+    async def _see_to(self, session: AsyncSession, now: datetime) -> list[Owed]:
+        """What its sender left behind, doubts, messages to nowhere; claims replies put off."""
+        ownerless = (_COLUMN.state == OutboxState.SENDING) & (_COLUMN.lease_until < now)
+        doubtful = (_COLUMN.state == OutboxState.IN_DOUBT) & (_COLUMN.due_at <= now)
+        nowhere = (
+            (_COLUMN.state == OutboxState.QUEUED)
+            & (_COLUMN.due_at <= now)
+            & tuple_(Contact.channel, Contact.account).not_in(list(self._channels))
         )
+        found = _open_messages(or_(ownerless, doubtful, nowhere, _replies_due(now)))
+        rows = (await session.execute(found.limit(BATCH))).all()
+        dead = [row.id for row in rows if row.state == OutboxState.SENDING]
+        await self._take_from_the_dead(session, dead, now)
+        if any(row.state == OutboxState.IN_DOUBT for row in rows):
+            self._settle_soon()
+        queued = [row for row in rows if row.state == OutboxState.QUEUED]
+        lost = [row.id for row in queued if (row.channel, row.account) not in self._channels]
+        await self._give_up(session, lost, now)
+        mine = [row for row in queued if row.id not in lost and row.contact_id not in self._lanes]
+        await self._hold(session, mine, now)
+        return self._opened(mine)
 
-    async def _claim(self, session: AsyncSession, found: Any, now: datetime) -> list[Any]:
-        rows = [row for row in await session.execute(found) if row.contact_id not in self._lanes]
-        if rows:
+    async def _take_from_the_dead(
+        self, session: AsyncSession, ids: list[int], now: datetime
+    ) -> None:
+        """That their owner died never says that nothing was sent: a reminder is asked after;
+        a notice goes again when it is its turn, and so does a reply."""
+        reminder = _COLUMN.kind == MessageClass.REMINDER
+        for start in range(0, len(ids), KEYS_AT_ONCE):
             await session.execute(
-                update(OutboxMessage)
-                .where(OutboxMessage.id.in_([row.id for row in rows]))
-                .values(state=OutboxState.SENDING, lease_until=now + LEASE)
+                update(_TABLE)
+                .where(_COLUMN.id.in_(ids[start : start + KEYS_AT_ONCE]))
+                .values(
+                    state=case((reminder, OutboxState.IN_DOUBT), else_=OutboxState.QUEUED),
+                    due_at=case((reminder, now + self._quiet), else_=_COLUMN.due_at),
+                    error=case((reminder, "its sender stopped"), else_=_COLUMN.error),
+                    strays=_COLUMN.strays + 1,
+                    lease_until=None,
+                )
             )
+
+    async def _give_up(self, session: AsyncSession, ids: list[int], now: datetime) -> None:
+        if ids:
+            await session.execute(
+                update(_TABLE)
+                .where(_COLUMN.id.in_(ids))
+                .values(
+                    state=OutboxState.UNREACHABLE, error=Gone.NO_CHANNEL, reply=None, sent_at=now
+                )
+            )
+
+    def _settle_soon(self) -> None:
+        if self._settling is None or self._settling.done():
+            self._settling = self._background.start(self._doubts.settle(), "settle doubts")
+
+    async def _renew(self, session: AsyncSession, now: datetime) -> None:
+        """A lease must not run out because a lane waits long, only because its process is gone."""
+        last = self._leased_until
+        if not self._lanes or (last is not None and now < last - LEASE + RENEWAL):
+            return
+        mine = [one.id for lane in self._lanes.values() for one in lane if self._is_ours(one, now)]
+        for start in range(0, len(mine), KEYS_AT_ONCE):
+            some = mine[start : start + KEYS_AT_ONCE]
+            await session.execute(
+                update(_TABLE)
+                .where(_COLUMN.id.in_(some), _COLUMN.state == OutboxState.SENDING)
+                .values(lease_until=now + LEASE)
+            )
+        self._leased_until = now + LEASE
+
+    def _is_ours(self, one: Owed, now: datetime) -> bool:
+        """False once its lease has run out: this process slept, and another may have taken it."""
+        leases = [lease for lease in (one.lease_until, self._leased_until) if lease is not None]
+        return not leases or now <= max(leases)
+
+    # What nobody waits for: no more of it than may go now
+
+    async def _claim_paced(
+        self, session: AsyncSession, key: tuple[str, str], now: datetime
+    ) -> list[Owed]:
+        account = self._accounts[key]
+        room = await account.room(session)
+        rows = await self._claim_queued(session, key, now, room)
+        left = Room(room.messages - len(rows), room.newest)
+        if await self._feed(session, key, now, left.messages):
+            rows += await self._claim_queued(session, key, now, left)
+        if not rows:
+            return []
+        slots = await account.spend(session, self._db, len(rows))
+        begins = {row.id: slot for row, slot in zip(rows, slots, strict=True)}
+        owed = self._opened(rows)
+        account.ahead.update(one.id for one in owed)
+        return [replace(one, slot=begins[one.id], floor_id=room.newest) for one in owed]
+
+    async def _claim_queued(
+        self, session: AsyncSession, key: tuple[str, str], now: datetime, room: Room
+    ) -> list[Any]:
+        if room.messages < 1:
+            return []
+        due = _due_paced(key, now, list(self._lanes)).limit(room.messages)
+        rows = list((await session.execute(due)).all())
+        await self._hold(session, rows, now, room.newest)
         return rows
 
-    def _hand_over_rows(self, rows: list[Any]) -> None:
-        self.hand_over([one for row in rows if (one := self._open(row))])
+    async def _feed(
+        self, session: AsyncSession, key: tuple[str, str], now: datetime, most: int
+    ) -> int:
+        fed = 0
+        for feeder in self._feeders:
+            if fed >= most:
+                break
+            try:
+                async with session.begin_nested():
+                    fed += await feeder(session, now, most - fed, *key)
+            except Exception as error:  # a feature's fault: whatever else is owed goes on
+                log.error("a feeder failed", exc_info=error)
+        return fed
+
+    async def _hold(
+        self, session: AsyncSession, rows: Sequence[Any], now: datetime, floor: int | None = None
+    ) -> None:
+        """For this process to send."""
+        if rows:
+            await session.execute(
+                update(_TABLE)
+                .where(_COLUMN.id.in_([row.id for row in rows]))
+                .values(
+                    state=OutboxState.SENDING, lease_until=now + LEASE, floor_id=floor,
+                    ceil_id=None,
+                )
+            )  # fmt: skip
+
+    def _opened(self, rows: Sequence[Any]) -> list[Owed]:
+        until = self._clock() + LEASE
+        return [replace(one, lease_until=until) for row in rows if (one := self._open(row))]
 
     def _open(self, row: Any) -> Owed | None:
         channel = self._channels.get((row.channel, row.account))
         if channel is None or row.wrapped_key is None or row.chat_address is None:
-            self._record(row.id, OutboxState.UNREACHABLE, error="no way to this contact")
+            why = Gone.NO_CHANNEL if channel is None else Gone.ERASED
+            self._record(row, OutboxState.UNREACHABLE, error=why)
             return None
         address = self._vault.unseal(
             row.wrapped_key, row.chat_address, chat_address_place(row.person_id)
@@ -233,8 +439,10 @@ class Outbox:
         message = replies.load(self._vault.unseal_system(row.reply, "outbox"))
         return Owed(
             row.contact_id, channel, address, row.locale, message, row.kind,
-            id=row.id, attempts=row.attempts,
+            id=row.id, attempts=row.attempts, strays=row.strays,
         )  # fmt: skip
+
+    # Sending
 
     async def _send_lane(self, contact_id: int) -> None:
         waiting = self._lanes[contact_id]
@@ -244,54 +452,87 @@ class Outbox:
                     break
                 waiting.popleft()
         finally:
-            del self._lanes[contact_id]
+            for one in self._lanes.pop(contact_id):
+                self._account(one).ahead.discard(one.id)
             if not self._lanes:
                 self._idle.set()
 
+    def _account(self, one: Owed) -> Account:
+        return self._accounts[one.channel.name, one.channel.account]
+
     async def _send(self, one: Owed) -> bool:
         """False when the whole lane was put off: it is claimed again when it is due."""
-        if one.kind != MessageClass.REPLY:
-            await self._pace.turn(one.channel.account)
+        if one.slot is not None:
+            await asyncio.sleep(max(0.0, one.slot - time.monotonic()))
+        tries = 0
         while True:
-            outcome = await self._send_messages(one)
-            if isinstance(outcome, Retry) and one.attempts < MOST_ATTEMPTS:
-                one = replace(one, attempts=one.attempts + 1)
-                if outcome.after > LONGEST_WAIT:
-                    for later in self._lanes[one.contact_id]:
-                        self._postpone(later, outcome.after)
+            if not self._is_ours(one, self._clock()):
+                log.warning("a message was held too long, and is left to others")
+                self._account(one).ahead.discard(one.id)
+                return True
+            outcome, one = await self._send_messages(one)
+            if isinstance(outcome, Retry):
+                tries += 1
+                if not await self._may_try_again(one, outcome, tries):
                     return False
-                await asyncio.sleep(outcome.after)
-                continue
-            if isinstance(outcome, Moved):
+            elif isinstance(outcome, Moved):
                 one = replace(one, address=outcome.address)
                 await self._follow(one)
-                continue
-            if (
+            elif (
                 isinstance(outcome, Doubtful)
                 and one.kind != MessageClass.REMINDER
                 and one.attempts < MOST_ATTEMPTS
             ):
                 one = replace(one, attempts=one.attempts + 1)
                 await asyncio.sleep(1)
-                continue
-            await self._conclude(one, outcome)
-            return True
+            else:
+                await self._conclude(one, outcome)
+                return True
 
-    async def _send_messages(self, one: Owed) -> Outcome:
+    async def _may_try_again(self, one: Owed, outcome: Retry, tries: int) -> bool:
+        """What was certainly not sent is never given up: soon here, or later by whoever is up."""
+        self._account(one).window.close(outcome.after)
+        wait = outcome.after if tries < MOST_ATTEMPTS else max(outcome.after, LATER)
+        if wait > LONGEST_WAIT:
+            for later in self._lanes[one.contact_id]:
+                self._postpone(one if later.id == one.id else later, wait)
+            return False
+        await asyncio.sleep(wait)
+        return True
+
+    async def _send_messages(self, one: Owed) -> tuple[Outcome, Owed]:
+        """The outcome, and the message with what it may have left behind."""
         draws = one.channel.caps.draws_pictures
         picture = None if draws else await self._picture(one.reply)
         outcome: Outcome = Rejected("nothing to send")
+        account, gone = self._account(one), 0
         for message in compose(one.reply, one.locale, one.channel.caps, picture, one.edits):
-            outcome = await one.channel.send(one.address, one.contact_id, message)
+            async with account.window.place(reply=one.kind == MessageClass.REPLY):
+                account.ahead.discard(one.id)
+                begun = self._clock()
+                outcome = await one.channel.send(one.address, one.contact_id, message)
+            gone += isinstance(outcome, Sent | Doubtful)
             if not isinstance(outcome, Sent):
-                return outcome
-        return outcome
+                break
+            if outcome.message_id != message.edits:
+                self._note(one, outcome, begun)
+        known = isinstance(outcome, Sent)
+        return outcome, replace(one, strays=one.strays + max(0, gone - known))
+
+    def _note(self, one: Owed, sent: Sent, begun: datetime) -> None:
+        if isinstance(one.channel, Probing):
+            place = one.channel.place(sent.message_id)
+            if place is not None:
+                self._account(one).note(place, begun)
 
     async def _picture(self, message: Reply) -> PictureFile | None:
         if message.picture is None:
             return None
         if message.picture.kind == "qr":
             return await asyncio.to_thread(qr_picture, message.picture.value)
+        if message.picture.kind == "drawing":
+            drawn = await asyncio.to_thread(pictures.png, message.picture.value)
+            return PictureFile(drawn, "drawing.png")
         async with self._db.reading() as session:
             row = await session.get(StoredFile, message.picture.value)
         if row is None:
@@ -306,15 +547,23 @@ class Outbox:
     async def _conclude(self, one: Owed, outcome: Outcome) -> None:
         match outcome:
             case Sent(message_id):
-                self._record(one.id, OutboxState.SENT, sent_id=message_id)
-            case Unreachable(reason):
-                self._record(one.id, OutboxState.UNREACHABLE, error=reason)
+                self._record(one, OutboxState.SENT, sent_id=message_id)
+            case Unreachable(why):
+                self._record(one, OutboxState.UNREACHABLE, error=why)
                 await self._mark_blocked(one.contact_id)
+            case Doubtful(reason) if self._can_be_asked(one):
+                due = self._clock() + self._quiet
+                self._record(one, OutboxState.IN_DOUBT, error=reason, due_at=due)
             case Doubtful(reason):
-                self._record(one.id, OutboxState.SET_ASIDE, error=reason)
+                self._record(one, OutboxState.SET_ASIDE, error=reason)
             case Rejected(reason) | Retry(_, reason):
                 log.error("a message was refused", message=one.reply.key, reason=reason)
-                self._record(one.id, OutboxState.REJECTED, error=reason)
+                self._record(one, OutboxState.REJECTED, error=reason)
+
+    def _can_be_asked(self, one: Owed) -> bool:
+        return one.kind == MessageClass.REMINDER and can_be_asked(
+            one.channel, one.reply, one.locale, one.floor_id
+        )
 
     async def _mark_blocked(self, contact_id: int) -> None:
         async with self._db.transaction() as session:
@@ -338,23 +587,24 @@ class Outbox:
 
     def _postpone(self, one: Owed, seconds: float) -> None:
         due = self._clock() + timedelta(seconds=seconds)
-        self._record(one.id, OutboxState.QUEUED, due_at=due)
+        self._record(one, OutboxState.QUEUED, due_at=due)
 
     def _record(
         self,
-        message_id: int,
+        one: Any,
         state: OutboxState,
         *,
         sent_id: str | None = None,
         error: str | None = None,
         due_at: datetime | None = None,
     ) -> None:
-        """Outcomes are stored together, soon: many share one commit."""
+        """Of an Owed or of a row. Outcomes are stored together, soon: many share one commit."""
         now = self._clock()
         self._records.append(
             {
-                "b_id": message_id, "b_state": state, "b_sent_id": sent_id, "b_error": error,
-                "b_due_at": due_at, "b_now": now, "b_keeps": due_at is not None,
+                "b_id": one.id, "b_state": state, "b_sent_id": sent_id,
+                "b_error": error and error[:300], "b_due_at": due_at, "b_now": now,
+                "b_strays": one.strays, "b_keeps": due_at is not None,
             }
         )  # fmt: skip
         if not self._recording:
@@ -383,6 +633,9 @@ class Outbox:
                     await session.execute(_FINISHED, done)
                 if later:
                     await session.execute(_LATER, later)
+                put_off = [one for one in later if one["b_state"] == OutboxState.QUEUED]
+                if put_off:
+                    await session.execute(_NOT_BEFORE, put_off)
         except (SQLAlchemyError, OSError) as error:
             log.error("outcomes wait for the database", error=type(error).__name__)
             self._records = batch + self._records
@@ -401,27 +654,83 @@ def _open_messages(which: Any) -> Select[Any]:
         )
         .join(Contact, Contact.id == OutboxMessage.contact_id)
         .join(Person, Person.id == Contact.person_id)
-        .where(which)
+        .where(OPEN, which)
         .order_by(OutboxMessage.id)
         .with_for_update(of=OutboxMessage, skip_locked=True)
     )  # fmt: skip
 
 
+def _replies_due(now: datetime) -> Any:
+    return and_(
+        _COLUMN.state == OutboxState.QUEUED,
+        _COLUMN.kind == MessageClass.REPLY,
+        _COLUMN.due_at <= now,
+    )
+
+
+def _due_paced(key: tuple[str, str], now: datetime, busy: list[int]) -> Select[Any]:
+    """One for each contact: where something is under way or in doubt, the next waits for it."""
+    before = _TABLE.alias()
+    earlier = (
+        select(before.c.id)
+        .where(
+            before.c.contact_id == _COLUMN.contact_id,
+            before.c.id < _COLUMN.id,
+            or_(
+                before.c.state.in_((OutboxState.SENDING, OutboxState.IN_DOUBT)),
+                and_(before.c.state == OutboxState.QUEUED, before.c.due_at <= now),
+            ),
+        )
+        .exists()
+    )
+    due = and_(
+        _COLUMN.state == OutboxState.QUEUED,
+        _COLUMN.kind != MessageClass.REPLY,
+        _COLUMN.due_at <= now,
+        _COLUMN.contact_id.not_in(busy[:MOST_BUSY]),
+        Contact.channel == key[0],
+        Contact.account == key[1],
+        ~earlier,
+    )
+    return _open_messages(due).order_by(None).order_by(_COLUMN.due_at, _COLUMN.id)
+
+
 _OWE = insert(_TABLE).returning(_TABLE.c.id, sort_by_parameter_order=True)
 _FINISHED = (
     update(_TABLE)
-    .where(_TABLE.c.id == bindparam("b_id"))
+    .where(
+        _COLUMN.id == bindparam("b_id"),
+        or_(_COLUMN.state == OutboxState.SENDING, _COLUMN.state == OutboxState.IN_DOUBT),
+    )
     .values(
         state=bindparam("b_state"),
         sent_id=bindparam("b_sent_id"),
         error=bindparam("b_error"),
         sent_at=bindparam("b_now"),
+        strays=bindparam("b_strays"),
         reply=None,
         lease_until=None,
     )
 )
 _LATER = (
     update(_TABLE)
-    .where(_TABLE.c.id == bindparam("b_id"))
-    .values(state=bindparam("b_state"), due_at=bindparam("b_due_at"), lease_until=None)
+    .where(_COLUMN.id == bindparam("b_id"), _COLUMN.state == OutboxState.SENDING)
+    .values(
+        state=bindparam("b_state"), due_at=bindparam("b_due_at"), error=bindparam("b_error"),
+        strays=bindparam("b_strays"), lease_until=None,
+    )
+)  # fmt: skip
+_PUT_OFF = _TABLE.alias()
+_NOT_BEFORE = (
+    update(_TABLE)
+    .where(
+        _COLUMN.state == OutboxState.QUEUED,
+        _COLUMN.due_at < bindparam("b_due_at"),
+        _COLUMN.contact_id
+        == select(_PUT_OFF.c.contact_id)
+        .where(_PUT_OFF.c.id == bindparam("b_id"))
+        .scalar_subquery(),
+    )
+    .values(due_at=bindparam("b_due_at"))
 )
+"""What was put off takes along whatever else waits for that contact: its order is kept."""

@@ -1,7 +1,8 @@
-"""The code a citizen keeps: shown once, read aloud easily, never stored as it is."""
+"""The code a person keeps of what they filed: read aloud easily, never stored as it is."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import io
@@ -9,9 +10,21 @@ import re
 import secrets
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 import segno
 from argon2.low_level import Type, hash_secret_raw
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.limits import Limit, refuse_beyond
+from bot.vault import Vault
+from storage.models.base import new_id
+from storage.models.consultations import Receipt
+
+WRONG_CODES = Limit("receipt", 5, minutes=10)
+"""Five wrong codes from one source, then a pause. None for all sources together: whoever reached
+that would lock everybody out, and 90 random bits are not guessed however many try."""
 
 # Crockford's base32: no I, L, O, which look like digits, and no U.
 _LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -136,3 +149,51 @@ def _qr(payload: str) -> segno.QRCode:
 def _scale(code: segno.QRCode) -> int:
     width, _ = code.symbol_size(border=_QUIET_ZONE)
     return max(1, round(_QR_PIXELS / int(width)))
+
+
+# Codes of what was filed
+
+
+async def issue(
+    session: AsyncSession, vault: Vault, kind: str, subject_id: str, now: datetime
+) -> str:
+    """Makes a code for something filed; earlier codes of it stay good."""
+    code = new_code()
+    hashed = await asyncio.to_thread(digest, code, vault.pepper())
+    session.add(
+        Receipt(id=new_id(), digest=hashed, subject_kind=kind, subject_id=subject_id, made_at=now)
+    )
+    return code
+
+
+async def find(session: AsyncSession, vault: Vault, typed: str) -> Receipt | None:
+    """The receipt of a code; None for every code that opens nothing, mistyped or never made.
+
+    Callers count misses as WRONG_CODES, and refuse by `refuse_guessing` before they look. Either
+    answer costs the same time.
+    """
+    code = tidy_code(typed)
+    hashed = await asyncio.to_thread(digest, code or new_code(), vault.pepper())
+    found: Receipt | None = await session.scalar(select(Receipt).where(Receipt.digest == hashed))
+    return found if code else None
+
+
+async def refuse_guessing(session: AsyncSession, source: bytes, now: datetime) -> None:
+    """Raises UserError when this source has guessed wrong too often of late."""
+    await refuse_beyond(session, WRONG_CODES, source, now)
+
+
+PASS_SECONDS = 1800
+"""How long a page opened with a code can be acted on before the code must be typed again."""
+
+
+def sign_pass(vault: Vault, receipt: Receipt) -> str:
+    """In place of the code wherever an address or a page must name the receipt."""
+    return vault.sign("receipt-pass", receipt.id)
+
+
+async def passed(session: AsyncSession, vault: Vault, signed: str, kind: str) -> Receipt | None:
+    """None when the pass is forged, too old, or of a receipt of another kind."""
+    receipt_id = vault.unsign("receipt-pass", signed, PASS_SECONDS)
+    receipt = await session.get(Receipt, receipt_id) if receipt_id else None
+    return receipt if receipt is not None and receipt.subject_kind == kind else None

@@ -40,9 +40,10 @@ class Choice:
 
 @dataclass(frozen=True)
 class Picture:
-    """An image beside the words: a stored file by its id, or a QR code of some text."""
+    """An image beside the words: a stored file by its id, a QR code of some text, or a drawing as
+    `bot.pictures` describes it."""
 
-    kind: Literal["file", "qr"]
+    kind: Literal["file", "qr", "drawing"]
     value: str
     alt: str = ""
     """A key of the catalogue: what the picture shows, for those who cannot see it."""

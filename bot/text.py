@@ -51,6 +51,11 @@ def fold(text: str) -> str:
     return " ".join(bare.split())
 
 
+def plain(text: str) -> str:
+    """Folded words only: "1. Họ và tên:" and "1 HO VA TEN" agree."""
+    return " ".join(re.findall(r"[^\W_]+", fold(text)))
+
+
 def _without_marks(text: str) -> str:
     return "".join(
         c for c in unicodedata.normalize("NFD", text) if unicodedata.category(c) != "Mn"

@@ -109,7 +109,7 @@ async def _office_to_keep(session: AsyncSession, code: str, name: str | None) ->
     from handlers.consultations.papers.draft import notice_code
 
     if not name or not name.strip() or await session.scalar(select(Office.id).limit(1)):
-        return await _office(session, code)
+        return await console.office(session, code)
     row = Office(id=new_id(), code=code or notice_code(name) or "OFFICE", name=name, addresses=[])
     session.add(row)
     return row
@@ -143,7 +143,7 @@ async def invite(settings: Settings, args: argparse.Namespace) -> int:
 
     say, role = console.sayer(settings), Role(args.role)
     async with console.database(settings) as db, db.transaction() as session:
-        row = await _office(session, args.office)
+        row = await console.office(session, args.office)
         vault = console.vault(settings)
         code = service.invite(session, vault, row.id, role, args.name, console.now())
     console.show(say("command-invite-made", name=args.name.strip(), office=row.name))
@@ -151,16 +151,6 @@ async def invite(settings: Settings, args: argparse.Namespace) -> int:
     console.show(f"  {settings.links}/chat#start=i-{code}")
     console.show(say("command-invite-telegram", command=f"/start i-{code}"))
     return 0
-
-
-async def _office(session: AsyncSession, code: str) -> Office:
-    offices = (await session.scalars(select(Office).order_by(Office.code))).all()
-    chosen = [row for row in offices if not code or row.code == code]
-    if len(chosen) == 1:
-        return chosen[0]
-    if not offices:
-        raise UserError("command-no-office")
-    raise UserError("command-which-office", codes=", ".join(row.code for row in offices))
 
 
 async def officers(settings: Settings, args: argparse.Namespace) -> int:
@@ -193,7 +183,8 @@ async def dismiss(settings: Settings, args: argparse.Namespace) -> int:
         officer = await session.get(Officer, args.id)
         if officer is None or officer.revoked_at is not None:
             raise UserError("command-no-such-officer", id=args.id)
-        service.revoke(session, officer, ACTOR, console.now(), args.reason.strip())
+        reason = console.fitting("reason", args.reason, 1000)
+        service.revoke(session, officer, ACTOR, console.now(), reason)
     say = console.sayer(settings)
     console.show(say("command-dismiss-done", name=officer.name, role=str(officer.role)))
     return 0
@@ -215,7 +206,8 @@ async def mark(settings: Settings, args: argparse.Namespace) -> int:
     new = ConsultationState(args.state)
     async with console.database(settings) as db, db.transaction() as session:
         asked = await lifecycle.by_code(session, args.code)
-        lifecycle.become(session, asked, new, ACTOR, console.now(), args.reason.strip())
+        reason = console.fitting("reason", args.reason, 1000)
+        lifecycle.become(session, asked, new, ACTOR, console.now(), reason)
     say = console.sayer(settings)
     console.show(say("command-mark-done", code=asked.code, state=STATES[args.state]))
     return 0

@@ -12,12 +12,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import backup as backups
-from bot import console, holiday_table, i18n, upkeep
-from bot.clock import OutsideCoverage, end_of_day, load_calendar
+from bot import (
+    console,
+    deadline_verbs,
+    holiday_table,
+    particulars,
+    registration_verbs,
+    reminder_verbs,
+    unit_verbs,
+    upkeep,
+)
+from bot.clock import end_of_day, load_calendar
 from bot.config import Settings
 from bot.installation import recognise
 from bot.media import FileStore
@@ -28,9 +36,11 @@ from storage.models.office import Office
 from storage.seed import load_catalogue
 
 if TYPE_CHECKING:
-    from handlers.consultations.papers.intake import Action, Plan
+    from handlers.consultations.papers.intake import Plan
 
 ABOUT = "The public's voice in emulation and commendation: chat, pages and the office's papers."
+
+FORMATS = ("xlsx", "csv", "json")
 
 
 # The command line
@@ -42,7 +52,12 @@ def add_verbs(subparsers: Any) -> None:
     _add_consultations(subparsers)
     _add_papers(subparsers)
     upkeep.add_verbs(subparsers)
+    deadline_verbs.add_verbs(subparsers)
+    particulars.add_verbs(subparsers)
     holiday_table.add_verb(subparsers)
+    reminder_verbs.add_verbs(subparsers)
+    unit_verbs.add_verbs(subparsers)
+    registration_verbs.add_verb(subparsers)
 
 
 def _add_upkeep(verbs: Any) -> None:
@@ -69,6 +84,7 @@ def _add_consultations(verbs: Any) -> None:
     verb.add_argument("file", type=Path, nargs="?", help="the spreadsheet")
     verb.add_argument("--commit", action="store_true", help="write; otherwise only say what would")
     verb.add_argument("--template", type=Path, metavar="OUT", help="write an empty form instead")
+    unit_verbs.add_import(kinds)
     verb = console.verb(verbs, "publish", publish, "open a consultation to the public")
     verb.add_argument("code")
     verb = console.verb(verbs, "close", close, "close a consultation")
@@ -88,9 +104,10 @@ def _add_papers(verbs: Any) -> None:
     )
     verb = console.verb(kinds, "opinions", export_opinions, "one row per opinion")
     verb.add_argument("code", nargs="?", help="of one consultation; all when left out")
-    verb.add_argument("--format", choices=("xlsx", "csv", "json"), default="xlsx")
+    verb.add_argument("--format", choices=FORMATS, default="xlsx")
     verb.add_argument("--out", type=Path, required=True)
     verb.add_argument("--names", action="store_true", help="with the names that were given")
+    registration_verbs.add_export(kinds)
     verb = console.verb(verbs, "report", report, "the report to the council, .docx")
     verb.add_argument("code")
     verb.add_argument("--out", type=Path, required=True)
@@ -98,18 +115,7 @@ def _add_papers(verbs: Any) -> None:
 
 def run(settings: Settings, args: argparse.Namespace) -> int:
     """Does what was asked. 0 when it went well, 1 when it did not and was said so."""
-    try:
-        code: int = asyncio.run(args.work(settings, args))
-    except UserError as refusal:
-        console.complain(i18n.words(refusal.reply, settings.default_locale))
-    except (backups.BackupError, OutsideCoverage) as refusal:
-        console.complain(str(refusal))
-    except (SQLAlchemyError, OSError) as error:
-        cause = getattr(error, "orig", None) or error
-        console.complain(console.sayer(settings)("command-failed", error=str(cause)))
-    else:
-        return code
-    return 1
+    return console.carry_out(settings, args.work(settings, args))
 
 
 # Upkeep
@@ -153,10 +159,12 @@ async def load_demo_if_empty(settings: Settings) -> None:
 
 
 async def _load_demo(session: AsyncSession, settings: Settings) -> None:
-    from handlers.consultations import demo as invented
+    from handlers.consultations import demo as consultations
+    from handlers.deadlines import demo as deadlines
 
     store = FileStore(settings.home / "files")
-    await invented.load(session, console.vault(settings), store, console.now())
+    for invented in (consultations, deadlines):
+        await invented.load(session, console.vault(settings), store, console.now())
 
 
 async def check(settings: Settings, args: argparse.Namespace) -> int:
@@ -234,17 +242,13 @@ async def import_consultation(settings: Settings, args: argparse.Namespace) -> i
         plan = await _import(db, draft, say, commit=args.commit)
     for line in intake.describe(plan, say):
         console.show(line)
-    return _conclude(plan, say, committed=args.commit)
-
-
-class _Undo(Exception):
-    """Leaves a transaction without a trace: a dry run, or a plan with errors."""
+    return console.conclude(plan, say, committed=args.commit, done="command-import-done")
 
 
 async def _import(db: Database, draft: Any, say: console.Say, *, commit: bool) -> Plan:
     from handlers.consultations.papers import intake
 
-    with suppress(_Undo):
+    with suppress(console.Undo):
         async with db.transaction() as session:
             calendar = await load_calendar(session)
             title = say("intake-document")
@@ -252,22 +256,8 @@ async def _import(db: Database, draft: Any, say: console.Say, *, commit: bool) -
                 session, draft, calendar, console.now(), actor=console.ACTOR, document_title=title
             )
             if plan.has_errors or not commit:
-                raise _Undo
+                raise console.Undo
     return plan
-
-
-def _conclude(plan: Plan, say: console.Say, *, committed: bool) -> int:
-    actions: tuple[Action, ...] = ("create", "update", "remove", "unchanged")
-    counts = {action: plan.count(action) for action in actions}
-    console.show(say("command-import-counts", **counts))
-    if plan.has_errors:
-        console.complain(say("command-import-refused"))
-        return 1
-    if plan.changes_nothing:
-        console.show(say("command-import-nothing"))
-    else:
-        console.show(say("command-import-done" if committed else "command-import-dry-run"))
-    return 0
 
 
 async def publish(settings: Settings, args: argparse.Namespace) -> int:
@@ -289,16 +279,16 @@ async def publish(settings: Settings, args: argparse.Namespace) -> int:
 
 async def close(settings: Settings, args: argparse.Namespace) -> int:
     from handlers.consultations import lifecycle
-    from storage.models.consultations import ConsultationState
 
-    now, reason = console.now(), args.reason.strip()
+    say = console.sayer(settings)
     async with console.database(settings) as db, db.transaction() as session:
         asked = await lifecycle.by_code(session, args.code)
-        if asked.closes_at and now < asked.closes_at and not reason:
-            closes = Until(asked.closes_at)
-            raise UserError("command-close-too-early", code=asked.code, closes=closes)
-        lifecycle.become(session, asked, ConsultationState.CLOSED, console.ACTOR, now, reason)
-    console.show(console.sayer(settings)("command-close-done", code=asked.code))
+        lifecycle.close(session, asked, args.reason, console.ACTOR, console.now())
+    console.show(say("command-close-done", code=asked.code))
+    if lifecycle.closed_short(asked):
+        assert asked.computed_ends_at is not None
+        computed = Until(asked.computed_ends_at)
+        console.show(say("command-close-short", code=asked.code, computed=computed))
     return 0
 
 
@@ -324,6 +314,7 @@ async def export_opinions(settings: Settings, args: argparse.Namespace) -> int:
 
     say, now = console.sayer(settings), console.now()
     progress = console.Progress(say)
+    _refuse_other_ending(args.out, args.format)
     async with console.database(settings) as db:
         async with db.reading() as session:
             count = await papers.export_opinions(
@@ -338,16 +329,25 @@ async def export_opinions(settings: Settings, args: argparse.Namespace) -> int:
     return 0
 
 
+def _refuse_other_ending(file: Path, file_format: str) -> None:
+    """A file that is not what its name says opens with a complaint."""
+    ending = file.suffix.lower().removeprefix(".")
+    if ending != file_format and ending in FORMATS:
+        raise UserError("command-export-ending", file=str(file), format=ending)
+
+
 async def report(settings: Settings, args: argparse.Namespace) -> int:
     from handlers.consultations import service
     from handlers.consultations.papers import council as papers
     from handlers.consultations.papers import report as paper
 
     say, now = console.sayer(settings), console.now()
+    if args.out.suffix.lower() != ".docx":
+        raise UserError("command-report-docx", file=str(args.out), ending=".docx")
     async with console.database(settings) as db:
         async with db.reading() as session:
             calendar = await load_calendar(session)
-            told = await papers.council_report(session, args.code, calendar, now)
+            told = await papers.council_report(session, args.code, calendar, now, settings.links)
         await asyncio.to_thread(paper.write, told, args.out, say)
         async with db.transaction() as session:
             service.note(session, now, console.ACTOR, "report", "consultation", told.code)

@@ -10,10 +10,19 @@ if TYPE_CHECKING:
     from aiohttp import web
 
 CHATS = (
+    "handlers.deadlines.reminders.optout_chat",
     "handlers.start.chat",
     "handlers.officers.chat",
+    "handlers.deadlines.calendar.chat",
+    "handlers.deadlines.reminders.chat",
+    "handlers.deadlines.reminders.mine_chat",
+    "handlers.deadlines.units.chat",
+    "handlers.deadlines.desk.cluster_chat",
     "handlers.consultations.review.chat",
+    "handlers.deadlines.registration.review.chat",
+    "handlers.deadlines.registration.chat",
     "handlers.consultations.follow_up_chat",
+    "handlers.deadlines.registration.receipt_chat",
     "handlers.consultations.chat",
     "handlers.start.fallback",
 )
@@ -25,6 +34,10 @@ PAGES = (
     "handlers.consultations.pages.receipt",
     "handlers.consultations.pages.matter",
     "handlers.consultations.review.web",
+    "handlers.deadlines.reminders.feed_page",
+    "handlers.deadlines.registration.pages.form",
+    "handlers.deadlines.registration.pages.receipt",
+    "handlers.deadlines.registration.review.web",
 )
 
 

@@ -170,7 +170,8 @@ def _sqlite_engine(url: URL, *, writes: bool, pool_size: int) -> AsyncEngine:
     return engine
 
 
-def insert_ignoring(db: Database, model: type[Any]) -> Any:
+def insert_ignoring(db: Database | AsyncSession, model: type[Any]) -> Any:
     """INSERT … ON CONFLICT DO NOTHING into the model's table, in the database's own dialect."""
-    dialect = sqlite if db.sqlite else postgresql
+    engine = db.engine.sync_engine if isinstance(db, Database) else db.get_bind()
+    dialect = sqlite if engine.dialect.name == "sqlite" else postgresql
     return dialect.insert(model.__table__).on_conflict_do_nothing()

@@ -25,7 +25,12 @@ from storage.db import Database
 if TYPE_CHECKING:
     from alembic.config import Config
 
-REVISIONS = ("0001_foundation", "0002_acts_are_final", "0003_units_and_deadlines")
+REVISIONS = (
+    "0001_foundation",
+    "0002_acts_are_final",
+    "0003_units_and_deadlines",
+    "0004_papers_of_a_notice",
+)
 """Every revision in order. Kept here too, so that a start does not pay for importing alembic."""
 HEAD = REVISIONS[-1]
 _LOCK = 0x6E67

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.databases import Postgres, migrate, new_sqlite
+from tests.desk import Desk
 from tests.world import World
 
 
@@ -76,3 +77,15 @@ async def webhook_world(sqlite_url: str, tmp_path: Path) -> AsyncIterator[World]
     """As `sqlite_world`, with Telegram's updates brought by webhook."""
     async with World(sqlite_url, tmp_path, mode="webhook") as made:
         yield made
+
+
+@pytest.fixture
+def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
+    return Desk(tmp_path, capsys)
+
+
+@pytest.fixture
+def demo(desk: Desk) -> Desk:
+    """The desk of the invented office."""
+    assert desk.types("demo").code == 0
+    return desk

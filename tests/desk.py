@@ -40,6 +40,10 @@ class Desk:
         with sqlite3.connect(self.home / "neuguong.db") as db:
             return db.execute(sql, values).fetchall()
 
+    def changes(self, sql: str, *values: str) -> None:
+        with sqlite3.connect(self.home / "neuguong.db") as db:
+            db.execute(sql, values)
+
     @property
     def codes(self) -> list[str]:
         """Of the demo's consultations: closed, closing today, open."""

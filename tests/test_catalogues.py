@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from datetime import date, timedelta
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -14,6 +15,7 @@ from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
 
 from bot import i18n
+from bot.pictures import Mark
 from storage.models.consultations import (
     CandidateKind,
     IdentityLevel,
@@ -21,7 +23,9 @@ from storage.models.consultations import (
     OpinionState,
     Stance,
 )
-from storage.models.deadlines import DutyState
+from storage.models.deadlines import Audience, DeadlineState, DutyState, Work
+from storage.models.reminders import ReminderState
+from storage.models.units import MemberRank, SeatRank, UnitKind
 
 ROOT = Path(__file__).resolve().parent.parent
 FEATURES = sorted(path.stem for path in (ROOT / "locales/vi/LC_MESSAGES").glob("*.po"))
@@ -34,7 +38,7 @@ DATE = re.compile(
 
 KEYED = {
     "choice": 0, "link": 0, "reply": 0, "UserError": 0, "Word": 0, "Reply": 0, "Choice": 0,
-    "Refused": 0, "MediaRefused": 0, "Picture": 2, "say": 0, "_say": 0,
+    "BackupError": 0, "Refused": 0, "MediaRefused": 0, "Picture": 2, "say": 0, "_say": 0,
 }  # fmt: skip
 """Calls that take a key, and at which place. `i18n.say` has the language before it."""
 
@@ -43,8 +47,60 @@ def _but(kind: type[StrEnum], *left_out: StrEnum) -> list[str]:
     return [one.value for one in kind if one not in left_out]
 
 
+REMINDERS = [
+    f"{phase}-{listener}"
+    for phase in ("before", "today", "overdue")
+    for listener in (*_but(Audience), "nudge")
+]
+
+REASONS = [
+    *_but(DutyState),
+    "day_off", "brought_forward", "quiet_hours", "late", "reaches_office", "instead", "next_chat",
+    "merged", "told_together", "outage", "too_late", "no_contact", "unreachable", "opted_out",
+    "left", "no_cluster", "unit_closed", "not_armed", "moved", "rejected", "in_doubt",
+    "before_armed", "before_move", "draft", "no_duty", "no_calendar", "unknown",
+]  # fmt: skip
+
 DYNAMIC = {
     "duty-{}": _but(DutyState),
+    "calendar-state-{}": _but(DeadlineState),
+    "calendar-kind-{}": _but(UnitKind),
+    "calendar-work-{}": _but(Work),
+    "calendar-to-{}": _but(Audience),
+    "deadline_command-copied-{}": ["added", "changed", "kept", "armed"],
+    "calendar-step-{}": ["day_off", "brought_forward"],
+    "pictures-mark-{}": _but(Mark),
+    "remind-rank-{}": _but(MemberRank),
+    "remind-work-{}": _but(Work),
+    "remind-why-{}": ["none", "day_off", "quiet_hours", "brought_forward"],
+    "reminders-{}": [*REMINDERS, "several", "behind"],
+    "reminders-{}-more": ["several", "behind", "unreachable"],
+    "reminders-state-{}": [*_but(ReminderState), "to_come", "unplanned"],
+    "reminders-reason-{}": REASONS,
+    "reminder_command-rank-{}": [*_but(MemberRank), "officer"],
+    "reminder_command-to-{}": _but(Audience),
+    "reminders-line-{}": ["before", "today", "overdue"],
+    "reminders-todo-{}": _but(Work),
+    "units-kind-{}": _but(UnitKind, UnitKind.OFFICE),
+    "units-rank-{}": _but(MemberRank),
+    "units-seat-{}": _but(SeatRank),
+    "registration-work-{}": _but(Work),
+    "registration-help-{}": [
+        "card",
+        "collective",
+        "individual",
+        "count",
+        "names",
+        "movements",
+        "target",
+        "papers",
+        "words",
+        "files",
+        "reading_back",
+        "changing",
+        "not_ours",
+        "more_time",
+    ],
     "stance-{}": _but(Stance),
     "stance-{}-button": _but(Stance),
     "identity-{}": _but(IdentityLevel),
@@ -69,13 +125,17 @@ LONG = {
 }
 """Messages that may be longer than 600 characters."""
 
-DATED = {"papers-detail-date", "papers-hint-posted-on", "papers-hint-submission"}
+DATED = {
+    "papers-detail-date", "papers-hint-document", "papers-hint-posted-on",
+    "papers-hint-submission",
+}  # fmt: skip
 """Examples of how a date is written in the office's own spreadsheet."""
 
 WORDS_IN_CODE = {
     "handlers/consultations/papers/award_names.py",
     "handlers/consultations/demo.py",
     "handlers/consultations/papers/headings.py",
+    "handlers/deadlines/units/papers/headings.py",
 }
 """Data: how offices write headings, and the invented office. Read or recognised, never said."""
 
@@ -332,3 +392,9 @@ def test_buttons_and_sentences_can_be_told_apart_by_their_keys() -> None:
         if KEY.fullmatch(key) and not key.endswith("-button")
     }
     assert wrong == set()
+
+
+def test_days_of_the_week_are_written_as_people_write_them() -> None:
+    sunday = date(2026, 11, 29)
+    assert i18n.spell("vi", sunday) == "Chủ Nhật, ngày 29/11/2026"
+    assert i18n.spell("vi", sunday + timedelta(days=1)) == "thứ Hai, ngày 30/11/2026"

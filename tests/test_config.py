@@ -53,6 +53,15 @@ def refusal(given: dict[str, str], env_file: Path | None = None) -> str:
         ({"LOG_LEVEL": "loud"}, "NEUGUONG_LOG_LEVEL", "'debug'"),
         ({"DATABASE_URL": f"mysql://u:{SECRET}@h/d"}, "NEUGUONG_DATABASE_URL", "correct it"),
         ({"DATABASE_URL": SECRET}, "NEUGUONG_DATABASE_URL", "correct it"),
+        ({"TRUSTED_PROXIES": SECRET}, "NEUGUONG_TRUSTED_PROXIES", "addresses such as 127.0.0.1"),
+        ({"PORTAL_ORIGINS": SECRET}, "NEUGUONG_PORTAL_ORIGINS", "origins such as https://"),
+        ({"PORTAL_ORIGINS": "https://a.vn/path"}, "NEUGUONG_PORTAL_ORIGINS", "without a path"),
+        ({"HOST": "999.1.1.1"}, "NEUGUONG_HOST", "an address of this machine"),
+        (
+            {"TELEGRAM_MODE": "webhook", "TELEGRAM_TOKEN": f"1:{SECRET}",
+             "PUBLIC_URL": "https://gopy.example.vn:9999"},
+            "NEUGUONG_PUBLIC_URL", "443, 80, 88 or 8443",
+        ),
         (
             {"DATABASE_URL": f"postgresql://u:{SECRET}@h:port/d"},
             "NEUGUONG_DATABASE_URL", "the port as a number",
@@ -188,3 +197,36 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     ):
         read_secret(Settings(home=tmp_path / "file" / "var"))
     assert os.access(tmp_path, os.W_OK)
+
+
+@pytest.mark.parametrize(
+    ("host", "links"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8080"),
+        ("::1", "http://[::1]:8080"),
+        ("0.0.0.0", "http://127.0.0.1:8080"),
+        ("::", "http://[::1]:8080"),
+        ("gopy.example.vn", "http://gopy.example.vn:8080"),
+    ],
+)
+def test_an_invitation_leads_somewhere_whatever_is_listened_on(host: str, links: str) -> None:
+    assert read_settings({"NEUGUONG_HOST": host}, None).links == links
+
+
+def test_what_dev_py_is_told_is_not_an_unknown_setting() -> None:
+    assert read_settings({"NEUGUONG_CHROMIUM": "/usr/bin/chromium"}, None).port == 8080
+
+
+def test_a_line_of_the_file_may_begin_with_export(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("export NEUGUONG_LOG_LEVEL=bogus\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="NEUGUONG_LOG_LEVEL"):
+        read_settings({}, file)
+    file.write_text("export NEUGUONG_PORT=8081\n", encoding="utf-8")
+    assert read_settings({}, file).port == 8081
+
+
+def test_an_origin_may_end_with_a_slash() -> None:
+    given = {"NEUGUONG_PORTAL_ORIGINS": "https://tinh.example.vn/, http://127.0.0.1:9000"}
+    origins = ("https://tinh.example.vn", "http://127.0.0.1:9000")
+    assert read_settings(given, None).portal_origins == origins

@@ -149,3 +149,23 @@ def test_the_list_of_revisions_is_the_one_in_the_folder() -> None:
 def test_asking_for_the_version_imports_no_alembic() -> None:
     said = "import sys, storage.schema; sys.exit('alembic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", said], check=False).returncode == 0
+
+
+async def test_awards_shipped_as_verified_that_nobody_verified_are_so_no_longer(
+    db: Database,
+) -> None:
+    await schema.migrate(db, schema.REVISIONS[2])
+    async with db.transaction() as session:
+        for code in ("HCLD3", "LDTT"):
+            await session.execute(
+                text(
+                    'INSERT INTO awards (code, name_vi, name_en, "group", level, for_kinds,'
+                    " requires_consultation, basis, verified, aliases) VALUES"
+                    " (:code, 'x', 'x', 'x', 'x', '[]', true, 'x', true, '[]')"
+                ),
+                {"code": code},
+            )
+    await schema.migrate(db)
+    async with db.reading() as session:
+        found = await session.execute(text("SELECT code FROM awards WHERE verified"))
+        assert found.scalars().all() == ["LDTT"]

@@ -10,8 +10,8 @@ from pathlib import Path
 import aiohttp
 from sqlalchemy import func, select, text
 
+from bot import receipts
 from bot.receipts import new_code
-from handlers.consultations import service
 from storage.models.base import Base
 from storage.models.consultations import Opinion, OpinionState
 from storage.models.people import Attempt, Person
@@ -36,7 +36,7 @@ def mistyped(code: str) -> str:
 async def attempts(world: World) -> int:
     async with world.base.db.reading() as session:
         found = await session.scalar(
-            select(func.sum(Attempt.count)).where(Attempt.purpose == service.WRONG_CODES.purpose)
+            select(func.sum(Attempt.count)).where(Attempt.purpose == receipts.WRONG_CODES.purpose)
         )
         return found or 0
 

@@ -5,23 +5,11 @@ from __future__ import annotations
 import re
 import sqlite3
 from datetime import date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from bot.clock import VIETNAM, end_of_day
 from tests.desk import Desk
-
-
-@pytest.fixture
-def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
-    return Desk(tmp_path, capsys)
-
-
-@pytest.fixture
-def demo(desk: Desk) -> Desk:
-    assert desk.types("demo").code == 0
-    return desk
 
 
 def _acts(desk: Desk) -> list[str]:
@@ -166,6 +154,7 @@ def test_the_table_of_a_year_says_where_each_day_comes_from(demo: Desk) -> None:
     tet = next(line for line in said.out.splitlines() if "04/02/2027" in line)
     assert "holiday · Tết Đinh Mùi · NOT VERIFIED · Công văn 10065/VPCP-KGVX" in tet
     assert "verified" not in said.out.replace("NOT VERIFIED", "")
+    demo.types("holidays", "--set", "2026-11-24", "holiday", "--source", "NQ 28", "--verified")
     assert "· verified ·" in demo.types("holidays", "--year", "2026", default_locale="en").out
 
 

@@ -7,29 +7,18 @@ import os
 import re
 import subprocess
 import sys
-from datetime import datetime, timedelta
+from datetime import date, datetime
 from pathlib import Path
 
 import docx
 import openpyxl
 import pytest
 
-from bot.clock import VIETNAM
+from bot.clock import VIETNAM, add_working_days, build_calendar, shipped
 from bot.config import ConfigError
 from tests.desk import Desk
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-@pytest.fixture
-def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
-    return Desk(tmp_path, capsys)
-
-
-@pytest.fixture
-def demo(desk: Desk) -> Desk:
-    assert desk.types("demo").code == 0
-    return desk
 
 
 # As a newcomer types them
@@ -83,7 +72,9 @@ def test_help_names_every_verb(tmp_path: Path) -> None:
     for verb in (
         "run", "migrate", "demo", "check", "import", "publish", "close", "move", "export",
         "report", "invite", "backup", "restore", "office", "officers", "dismiss", "mark",
-        "posted", "holidays", "late",
+        "posted", "holidays", "late", "calendar", "deadlines", "deadline", "units", "unit",
+        "clusters", "cluster", "places",
+        "posted", "holidays", "late", "basis", "receiver", "portrait", "document", "award",
     ):  # fmt: skip
         assert re.search(rf"\b{verb}\b", said), verb
 
@@ -155,7 +146,7 @@ def test_a_backup_says_that_the_key_is_not_in_it_and_comes_back(demo: Desk) -> N
     file = str(demo.home / "b.zip")
     said = demo.types("backup", file)
     assert "secret.key KHÔNG nằm trong bản sao lưu" in said.out
-    assert "19/19" in said.err
+    assert "21/21" in said.err
     refused = demo.types("restore", file)
     assert refused.code == 1
     assert "--overwrite" in refused.err
@@ -226,6 +217,111 @@ def test_a_notice_goes_from_the_spreadsheet_to_the_report(desk: Desk) -> None:
     assert "Không có ý kiến" in words
 
 
+def test_an_early_close_is_in_the_report_with_its_reason_and_a_warning(demo: Desk) -> None:
+    code = demo.codes[-1]
+    said = demo.types("close", code.lower(), "--reason", "Đơn vị đã rút tờ trình")
+    assert (said.code, "sớm hơn hạn tối thiểu" in said.out) == (0, True)
+    report = demo.home / "report.docx"
+    assert demo.types("report", code, "--out", str(report)).code == 0
+    words = "\n".join(p.text for p in docx.Document(str(report)).paragraphs)
+    assert "Lý do: Đơn vị đã rút tờ trình" in words
+    assert "kết thúc trước thời hạn tối thiểu" in words
+    (line,) = [one for one in words.splitlines() if "thực tế ngừng nhận" in one]
+    assert f"{datetime.now(VIETNAM):%d/%m/%Y}" in line
+    tables = docx.Document(str(report)).tables
+    cells = {cell.text for table in tables for row in table.rows for cell in row.cells}
+    assert {"Nêu gương", f"http://127.0.0.1:8080/c/{code}"} <= cells
+
+
+def test_a_year_typed_wrong_is_seen_in_the_dry_run_and_is_not_published(desk: Desk) -> None:
+    file = _spreadsheet(desk.home / "a.xlsx", posted_on="24/11/2025")
+    trial = desk.types("import", "consultation", file)
+    assert "thời hạn của AH-T9 đã qua" in trial.out
+    assert (
+        "lấy ý kiến từ thứ Hai, ngày 24/11/2025, đến 24:00 thứ Hai, ngày 08/12/2025" in trial.out
+    )
+    desk.types("import", "consultation", file, "--commit")
+    refused = desk.types("publish", "AH-T9")
+    assert (refused.code, "đã hết hạn" in refused.err) == (1, True)
+    assert desk.asks("SELECT state FROM consultations") == [("draft",)]
+
+
+def test_a_code_may_be_typed_in_small_letters(desk: Desk) -> None:
+    desk.types("import", "consultation", _spreadsheet(desk.home / "a.xlsx"), "--commit")
+    assert desk.types("publish", "ah-t9").code == 0
+
+
+def test_a_workbook_under_a_wrong_name_is_read_all_the_same(desk: Desk) -> None:
+    file = Path(_spreadsheet(desk.home / "a.xlsx"))
+    said = desk.types("import", "consultation", str(file.rename(desk.home / "a.xls")))
+    assert (said.code, "Tạo mới AH-T9" in said.out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("export", "opinions", "--out", "{home}/nowhere/o.xlsx"),
+        ("export", "opinions", "--format", "csv", "--out", "{home}/nowhere/o.csv"),
+        ("import", "consultation", "--template", "{home}/nowhere/t.xlsx"),
+        ("import", "consultation", "{home}/nowhere/t.xlsx"),
+    ],
+)
+def test_a_folder_that_is_not_there_is_said_with_a_remedy(
+    demo: Desk, words: tuple[str, ...]
+) -> None:
+    said = demo.types(*(word.format(home=demo.home) for word in words))
+    assert said.code == 1
+    assert "Hãy kiểm tra lại tên và đường dẫn" in said.err
+    assert "No such file" not in said.err
+    assert len(said.err.splitlines()) == 1
+
+
+def test_a_report_that_would_not_be_what_its_name_says_is_refused(demo: Desk) -> None:
+    report = demo.types("report", demo.codes[0], "--out", str(demo.home / "x.pdf"))
+    assert (report.code, ".docx" in report.err) == (1, True)
+    export = demo.types("export", "opinions", "--out", str(demo.home / "x.csv"))
+    assert (export.code, "--format csv" in export.err) == (1, True)
+    assert not list(demo.home.glob("x.*"))
+
+
+def test_a_damaged_archive_is_said_in_the_language_of_the_office(demo: Desk) -> None:
+    (demo.home / "b.zip").write_text("no archive", encoding="utf-8")
+    said = demo.types("restore", str(demo.home / "b.zip"), "--overwrite")
+    assert "không phải bản sao lưu" in said.err
+
+
+def test_a_day_beyond_the_holiday_table_is_said_in_the_language_of_the_office(demo: Desk) -> None:
+    said = demo.types("move", demo.codes[-1], "--to", "2099-12-10", "--reason", "Bổ sung")
+    assert said.code == 1
+    assert "bảng ngày nghỉ chỉ có từ" in said.err
+    assert "neuguong holidays" in said.err
+
+
+def _serves(home: Path, **settings: str) -> subprocess.CompletedProcess[str]:
+    given = {f"NEUGUONG_{name}": value for name, value in settings.items()}
+    return subprocess.run(
+        [sys.executable, "-m", "bot", "run"],
+        cwd=ROOT, env={**os.environ, "NEUGUONG_HOME": str(home), **given},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://nobody@127.0.0.1:1/none",
+        "sqlite:////nowhere/at/all/office.db",
+        "sqlite:///{home}/corrupt.db",
+    ],
+)
+def test_run_says_in_a_sentence_that_its_database_cannot_be_used(tmp_path: Path, url: str) -> None:
+    (tmp_path / "corrupt.db").write_bytes(b"no database at all, though it is long enough" * 50)
+    done = _serves(tmp_path / "home", DATABASE_URL=url.format(home=tmp_path))
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False)
+    assert "NEUGUONG_DATABASE_URL" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_a_file_with_an_error_found_late_writes_nothing_even_with_commit(desk: Desk) -> None:
     beyond_the_holiday_table = _spreadsheet(desk.home / "a.xlsx", posted_on="27/12/2030")
     said = desk.types("import", "consultation", beyond_the_holiday_table, "--commit")
@@ -234,9 +330,15 @@ def test_a_file_with_an_error_found_late_writes_nothing_even_with_commit(desk: D
     assert desk.codes == []
 
 
+def _a_working_day() -> date:
+    notices = shipped()
+    calendar = build_calendar(notices.days, notices.covered_from, notices.covered_until)
+    return add_working_days(calendar, datetime.now(VIETNAM).date(), 30)
+
+
 def test_a_moved_end_shows_the_old_one(demo: Desk) -> None:
     code = demo.codes[-1]
-    day = (datetime.now(VIETNAM) + timedelta(days=40)).date()
+    day = _a_working_day()
     said = demo.types("move", code, "--to", f"{day:%d/%m/%Y}", "--reason", "Bổ sung hồ sơ")
     assert said.code == 0, said.err
     assert f"{day:%d/%m/%Y}" in said.out
@@ -262,3 +364,12 @@ def test_opinions_are_exported_as_a_list_of_objects(demo: Desk) -> None:
     rows = json.loads(out.read_text(encoding="utf-8"))
     assert len(rows) == 7
     assert {row["consultation"] for row in rows} == {demo.codes[0]}
+
+
+def test_an_address_that_is_not_this_machines_is_not_answered_with_advice_on_ports(
+    tmp_path: Path,
+) -> None:
+    done = _serves(tmp_path, HOST="192.0.2.1")
+    assert done.returncode == 78
+    assert "NEUGUONG_HOST" in done.stderr
+    assert "NEUGUONG_PORT" not in done.stderr

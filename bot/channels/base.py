@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from bot import i18n, receipts
 from bot.replies import Picture, Reply
@@ -83,11 +84,28 @@ class Doubtful:
     reason: str
 
 
+class Gone(StrEnum):
+    """Why somebody cannot be reached; kept as it stands in `outbox.error`."""
+
+    BLOCKED = "blocked"
+    DEACTIVATED = "deactivated"
+    """The account was deleted."""
+    NO_CHAT = "no_chat"
+    """The platform knows no such chat, or not yet."""
+    THROWN_OUT = "thrown_out"
+    """Of a group."""
+    ERASED = "erased"
+    """Everything about this person was erased here."""
+    NO_CHANNEL = "no_channel"
+    """The account by which we talked with them is no longer set up."""
+    REFUSED = "refused"
+
+
 @dataclass(frozen=True)
 class Unreachable:
-    """The person cannot be reached here any more: blocked, gone, deactivated."""
+    """The person cannot be reached here any more."""
 
-    reason: str
+    why: Gone
 
 
 @dataclass(frozen=True)
@@ -140,6 +158,36 @@ class Channel(Protocol):
 
     async def send(self, address: str, contact_id: int, message: Message) -> Outcome:
         """One message out. Never raises for what the platform may do."""
+
+
+class Trace(StrEnum):
+    """What asking for a message under a certain id has shown."""
+
+    HERE = "here"
+    NOT_HERE = "not_here"
+    UNKNOWN = "unknown"
+    """No answer, or "later": it may be asked again."""
+    GONE = "gone"
+    """The whole chat is out of reach."""
+    ANOTHER = "another"
+    """Another message of ours stood there."""
+
+
+@runtime_checkable
+class Probing(Protocol):
+    """A channel that can be asked whether a message went, where its answer was lost.
+
+    All messages of an account, theirs and ours, are numbered in the order in which they came.
+    """
+
+    def place(self, message_id: str) -> int | None:
+        """The number in that order; None for a message that has none."""
+
+    async def probe(self, address: str, message: Message, place: int) -> Trace:
+        """Whether this very message stands there. It changes nothing that people see."""
+
+    async def beacon(self, address: str) -> Outcome:
+        """Makes a new number without disturbing anybody, where none has come by itself."""
 
 
 def compose(

@@ -21,6 +21,7 @@ from bot.channels.base import (
     Button,
     Caps,
     Doubtful,
+    Gone,
     MediaRefused,
     Message,
     Moved,
@@ -29,6 +30,7 @@ from bot.channels.base import (
     Rejected,
     Retry,
     Sent,
+    Trace,
     Unreachable,
 )
 from bot.channels.telegram_door import ALLOWED_UPDATES, NAME, chat_of, subject
@@ -41,6 +43,9 @@ POLL_SECONDS = 30
 _FILES = ("document", "voice", "audio", "video", "video_note")
 _NO_PREVIEW = {"is_disabled": True}
 _SEND = aiohttp.ClientTimeout(total=SEND_SECONDS)
+_BEACON = "…"
+_IN_GROUP = "@group"
+_NOT_THERE = ("message to edit not found", "message can't be edited", "message_id_invalid")
 
 
 class _No(Exception):
@@ -141,7 +146,9 @@ class Telegram:
             return Retry(2, "no connection")
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             return Doubtful(type(error).__name__)
-        return Sent(str(sent["message_id"]) if isinstance(sent, dict) else "")
+        if not isinstance(sent, dict):
+            return Sent("")
+        return Sent(f"{sent['message_id']}{'' if chat > 0 else _IN_GROUP}")
 
     async def _send(self, chat: int, message: Message) -> Any:
         given: dict[str, Any] = {"chat_id": chat}
@@ -174,6 +181,50 @@ class Telegram:
         if not answer.get("ok"):
             raise _No(answer, response.status)
         return answer["result"]
+
+    # What went, although no answer came. Private chats share one order of ids, people's messages
+    # among them; a group may have one of its own.
+
+    def place(self, message_id: str) -> int | None:
+        return int(message_id) if message_id.isdecimal() else None
+
+    async def probe(self, address: str, message: Message, place: int) -> Trace:
+        """An edit that changes nothing: Telegram says so where the message is the same, and knows
+        none where it never came. The keyboard is the message's own; nobody else has it."""
+        if not message.rows or int(address) < 0:
+            return Trace.GONE
+        given = {"chat_id": int(address), "message_id": place}
+        try:
+            edited = await self._call(
+                "editMessageReplyMarkup", {**given, "reply_markup": _keyboard(message.rows)}
+            )
+        except _No as no:
+            return _trace(no)
+        except (aiohttp.ClientError, TimeoutError, ValueError):
+            return Trace.UNKNOWN
+        if isinstance(edited, dict) and edited.get("text") == _BEACON:
+            await self._remove(given)
+            return Trace.NOT_HERE
+        log.error("a probe met another message of ours")
+        return Trace.ANOTHER
+
+    async def beacon(self, address: str) -> Outcome:
+        """A silent message that is taken away at once."""
+        given = {"chat_id": int(address), "text": _BEACON, "disable_notification": True}
+        try:
+            sent = await self._call("sendMessage", given)
+        except _No as no:
+            return _outcome(no)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            return Doubtful(type(error).__name__)
+        await self._remove({"chat_id": int(address), "message_id": sent["message_id"]})
+        return Sent(str(sent["message_id"]))
+
+    async def _remove(self, given: dict[str, Any]) -> None:
+        try:
+            await self._call("deleteMessage", given)
+        except (_No, aiohttp.ClientError, TimeoutError, ValueError):
+            log.warning("a message made to number others could not be removed")
 
     async def leave(self, chat: int) -> None:
         try:
@@ -264,7 +315,7 @@ def _outcome(no: _No) -> Outcome:
     if no.code == 400:
         return _bad_request(no.reason)
     if no.code == 403:
-        return Unreachable(no.reason)
+        return Unreachable(_why_gone(no.reason))
     if no.code in (401, 409):
         log.error("Telegram refuses the token: set NEUGUONG_TELEGRAM_TOKEN anew and restart")
         return Retry(60, no.reason)
@@ -272,8 +323,35 @@ def _outcome(no: _No) -> Outcome:
 
 
 def _bad_request(reason: str) -> Outcome:
-    gone = "chat not found" in reason or "user is deactivated" in reason
-    return Unreachable(reason) if gone else Rejected(reason)
+    why = _why_gone(reason)
+    return Rejected(reason) if why == Gone.REFUSED else Unreachable(why)
+
+
+def _why_gone(reason: str) -> Gone:
+    for words, why in _GONE.items():
+        if words in reason:
+            return why
+    return Gone.REFUSED
+
+
+_GONE = {
+    "bot was blocked": Gone.BLOCKED,
+    "user is deactivated": Gone.DEACTIVATED,
+    "chat not found": Gone.NO_CHAT,
+    "PEER_ID_INVALID": Gone.NO_CHAT,
+    "can't initiate conversation": Gone.NO_CHAT,
+    "bot was kicked": Gone.THROWN_OUT,
+    "bot is not a member": Gone.THROWN_OUT,
+}
+
+
+def _trace(no: _No) -> Trace:
+    reason = no.reason.lower()
+    if "message is not modified" in reason:
+        return Trace.HERE
+    if any(words in reason for words in _NOT_THERE):
+        return Trace.NOT_HERE
+    return Trace.GONE if isinstance(_outcome(no), Unreachable | Moved) else Trace.UNKNOWN
 
 
 def _keyboard(rows: tuple[tuple[Button, ...], ...]) -> dict[str, Any]:

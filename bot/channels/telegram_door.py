@@ -54,12 +54,12 @@ class TelegramDoor:
             event = json.loads(body)
             event_id = int(event["update_id"])
             lane = self._vault.fingerprint("lane", f"{NAME}:{self.account}:{chat_of(event)}")
-            ready = not has_files(event)
+            ready, place = not has_files(event), place_of(event)
         except _NOT_AN_UPDATE:
             raise NotAnUpdate from None
         if not 0 <= event_id < _MOST:
             raise NotAnUpdate
-        return Arrival(NAME, self.account, str(event_id), lane, body, ready=ready)
+        return Arrival(NAME, self.account, str(event_id), lane, body, ready, place=place)
 
 
 def subject(event: dict[str, Any]) -> dict[str, Any]:
@@ -76,6 +76,15 @@ def chat_of(event: dict[str, Any]) -> str:
     part = subject(event)
     chat = part.get("chat") or (part.get("message") or {}).get("chat") or part.get("from") or {}
     return str(chat.get("id", ""))
+
+
+def place_of(event: dict[str, Any]) -> int | None:
+    """A private message's number in the account's one order of messages."""
+    message = event.get("message")
+    if not isinstance(message, dict) or message["chat"].get("type") != "private":
+        return None
+    number = message.get("message_id")
+    return number if isinstance(number, int) and 0 < number < _MOST else None
 
 
 def has_files(event: dict[str, Any]) -> bool:

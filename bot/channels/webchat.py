@@ -11,7 +11,7 @@ from aiogram.types import CallbackQuery, Chat, InaccessibleMessage, Update, User
 from aiogram.types import Message as TelegramMessage
 
 from bot import chat_lines
-from bot.channels.base import Caps, MediaRefused, Message, Outcome, Sent, Unreachable
+from bot.channels.base import Caps, Gone, MediaRefused, Message, Outcome, Sent, Unreachable
 from bot.chat_lines import Bell
 from bot.media import FileStore, Stored
 from bot.vault import Vault
@@ -106,4 +106,4 @@ class WebChat:
             now = datetime.now(UTC)
             number = await chat_lines.write(session, self._vault, contact_id, line, now)
         self._bell.ring(contact_id)
-        return Sent(str(number)) if number else Unreachable("the conversation was erased")
+        return Sent(str(number)) if number else Unreachable(Gone.ERASED)

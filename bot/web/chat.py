@@ -17,7 +17,7 @@ from aiohttp_sse import sse_response
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import chat_lines, contacts, i18n, receipts
+from bot import chat_lines, contacts, i18n, pictures, receipts
 from bot.inbox import Arrival, CannotStore
 from bot.limits import Limit, count, refuse_beyond, source_of
 from bot.media import MAX_FILE_BYTES, Refused, Stored, take_in
@@ -298,6 +298,7 @@ async def erase_conversation(request: web.Request) -> web.Response:
         who = await visitor(request, session)
         await chat_lines.erase(session, who.contact_id)
         unused = await known.forget_dialogue(session, who.contact_id, known.clock())
+        await contacts.end_feeds(session, who.contact_id, known.clock())
     known.bell.ring(who.contact_id)
     for sha256 in unused:
         await asyncio.to_thread(known.store.delete, sha256)
@@ -319,6 +320,9 @@ async def show_picture(request: web.Request) -> web.StreamResponse:
         raise web.HTTPNotFound
     if picture["kind"] == "qr":
         content = await asyncio.to_thread(receipts.qr_png, picture["value"])
+        return web.Response(body=content, content_type="image/png")
+    if picture["kind"] == "drawing":
+        content = await asyncio.to_thread(pictures.png, picture["value"])
         return web.Response(body=content, content_type="image/png")
     return await _file(session, known, picture["value"])
 

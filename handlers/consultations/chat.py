@@ -403,7 +403,7 @@ async def send(_: CallbackQuery, turn: Turn) -> Reply:
         key = "opinion-receipt-replaced"
     about = await service.candidate(turn.session, filed.opinion.candidate_id)
     asked = about.consultation
-    office = await service.office_of(turn.session, asked)
+    office = await service.receiver_of(turn.session, asked)
     signed = (
         reply("opinion-also-in-writing", office=office.name, address="; ".join(office.addresses)),
     )

@@ -50,7 +50,6 @@ from storage.models.traffic import StoredFile
 from storage.models.units import Unit
 from storage.seed import load_catalogue
 
-WINDOW = Window(10, DayUnit.WORKING, Counting.CIVIL_CODE)
 POSTED_AT = time(8, 0)
 _DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 _ACTOR = "command"
@@ -86,6 +85,11 @@ class _Scene:
     office: Office
     officer: Officer
     now: datetime
+
+    @property
+    def window(self) -> Window:
+        told = self.told["window"]
+        return Window(told["n"], DayUnit(told["unit"]), Counting(told["counting"]))
 
 
 def _told() -> dict[str, Any]:
@@ -125,7 +129,7 @@ async def _officer(
 
 async def _open(scene: _Scene, calendar: Calendar) -> None:
     posted = _morning(add_working_days(calendar, local_day(scene.now), -3))
-    announced = window_end(calendar, posted, WINDOW)
+    announced = window_end(calendar, posted, scene.window)
     await _publish(scene, "open", posted, announced)
 
 
@@ -133,7 +137,7 @@ async def _closing_today(scene: _Scene, calendar: Calendar) -> None:
     """Announced to end today, and the rule's own end is no later, whatever day today is."""
     tonight = end_of_day(local_day(scene.now))
     day = local_day(scene.now)
-    while window_end(calendar, _morning(day), WINDOW) > tonight:
+    while window_end(calendar, _morning(day), scene.window) > tonight:
         day -= timedelta(days=1)
     await _publish(scene, "closing", _morning(day), tonight)
 
@@ -158,9 +162,10 @@ async def _publish(
     asked = Consultation(
         id=new_id(), office_id=scene.office.id, code=told["code"].format(year=year),
         title=told["title"].format(year=year), layer="submitter", submission=told["submission"],
-        legal_bases=scene.told["legal_bases"], days=WINDOW.n, day_unit=WINDOW.unit,
-        counting=WINDOW.counting, announced_ends_at=announced, notice_url="",
-        state=ConsultationState.DRAFT, made_at=posted, keeps_late=which == "closed",
+        legal_bases=scene.told["legal_bases"], days=scene.window.n,
+        day_unit=scene.window.unit, counting=scene.window.counting,
+        announced_ends_at=announced, notice_url="", state=ConsultationState.DRAFT,
+        made_at=posted, keeps_late=which == "closed",
     )  # fmt: skip
     for number, candidate in enumerate(told["candidates"], start=1):
         asked.candidates.append(await _candidate(scene, number, candidate, posted))
@@ -273,6 +278,9 @@ async def _decide(scene: _Scene, opinion: Opinion, told: dict[str, Any], at: dat
     elif state != OpinionState.FILED:
         opinion.state, opinion.reason = state, told.get("reason", "")
         opinion.decided_by, opinion.decided_at = scene.officer.id, at
+        if "handling" in told:
+            opinion.handling = told["handling"]
+            opinion.handled_by, opinion.handled_at = scene.officer.id, at + timedelta(days=1)
         actor = f"officer:{scene.officer.id}"
         service.note(scene.session, at, actor, f"make {state}", "opinion", opinion.id)
 

@@ -15,9 +15,11 @@ from storage.models.consultations import (
     OpinionFile,
     RestrictedMatter,
 )
+from storage.models.deadlines import Submission
 from storage.models.people import Contact, Person
 from storage.models.traffic import OutboxMessage, OutboxState, StoredFile
 
+_WAITING = (OutboxState.QUEUED, OutboxState.IN_DOUBT)
 KEEP_DRAFTS = timedelta(days=60)
 """Longer than any consultation lasts: a draft survives as long as it can still be sent."""
 
@@ -34,11 +36,12 @@ async def forget_dialogue(session: AsyncSession, contact_id: int, now: datetime)
         service.forget(await session.get_one(Person, draft["person_id"]), now)
     await session.execute(
         update(OutboxMessage)
-        .where(OutboxMessage.contact_id == contact_id, OutboxMessage.state == OutboxState.QUEUED)
+        .where(OutboxMessage.contact_id == contact_id, OutboxMessage.state.in_(_WAITING))
         .values(state=OutboxState.REJECTED, reply=None, error="erased")
     )
     sent = await session.scalars(select(StoredFile.id).where(StoredFile.contact_id == contact_id))
-    loose = {*sent, *draft.get("file_ids", [])} - await _in_matters(session)
+    loose = {*sent, *draft.get("file_ids", [])}
+    loose -= await _held_elsewhere(session) if loose else set()
     return await uploads.discard(session, loose)
 
 
@@ -77,12 +80,21 @@ async def _forget_files(session: AsyncSession, before: datetime) -> None:
             ),
         )
     )
-    gone = set(unnamed) - await _in_matters(session)
+    gone = set(unnamed)
+    gone -= await _held_elsewhere(session) if gone else set()
     if gone:
         await session.execute(delete(StoredFile).where(StoredFile.id.in_(gone)))
 
 
-async def _in_matters(session: AsyncSession) -> set[str]:
-    """The files of the restricted lane, which are listed in the matters alone."""
-    found = await session.scalars(select(RestrictedMatter.file_ids))
-    return {file_id for file_ids in found for file_id in file_ids}
+async def _held_elsewhere(session: AsyncSession) -> set[str]:
+    """Files listed in the rows of matters, and of what units handed in, alone."""
+    matters = select(RestrictedMatter.file_ids).where(
+        cast(RestrictedMatter.file_ids, Text) != "[]"
+    )
+    handed_in = select(Submission.file_ids).where(cast(Submission.file_ids, Text) != "[]")
+    return {
+        file_id
+        for held in (matters, handed_in)
+        for file_ids in await session.scalars(held)
+        for file_id in file_ids
+    }

@@ -70,6 +70,7 @@ async def erase(
     for file in await _files(session, opinion):
         await session.delete(file)
     opinion.text = opinion.reason = ""
+    service.forget_handling(opinion)
     opinion.contact_id, opinion.state = None, OpinionState.ERASED
     service.note(session, now, "citizen", "erase", "opinion", opinion.id)
     return file_ids
@@ -238,7 +239,8 @@ def _still_about(line: dict[str, Any], candidate_id: str, within: bool) -> bool:
 async def _cancel(session: AsyncSession, vault: Vault, traces: Traces, contact_id: int) -> None:
     waiting = await session.scalars(
         select(OutboxMessage).where(
-            OutboxMessage.contact_id == contact_id, OutboxMessage.state == OutboxState.QUEUED
+            OutboxMessage.contact_id == contact_id,
+            OutboxMessage.state.in_((OutboxState.QUEUED, OutboxState.IN_DOUBT)),
         )
     )
     for message in waiting:

@@ -11,10 +11,12 @@ citizen: (of the restricted lane) [add] | [erase]
 from __future__ import annotations
 
 from aiogram import F, Router
+from aiogram.dispatcher.event.bases import SkipHandler
 from aiogram.filters import Command, CommandObject, CommandStart, StateFilter
 from aiogram.fsm.state import State, StatesGroup
 from aiogram.types import CallbackQuery, Message
 
+from bot import receipts
 from bot.limits import count, source_of
 from bot.receipts import looks_like_code, tidy_code
 from bot.replies import Reply, UserError, Word, choice, reply
@@ -93,12 +95,18 @@ async def take_code(message: Message, turn: Turn) -> Reply:
 
 
 async def _open(turn: Turn, typed: str) -> Reply:
-    """One answer for every wrong code; five in ten minutes, then a pause."""
+    """One answer for every wrong code; five in ten minutes, then a pause.
+
+    A code of another feature's is left to whoever is asked next.
+    """
     source = source_of(turn.vault, f"contact:{turn.contact.id}", turn.now)
-    await service.refuse_guessing(turn.session, source, turn.now)
-    found = await service.look_up(turn.session, turn.vault, typed)
+    await receipts.refuse_guessing(turn.session, source, turn.now)
+    receipt = await receipts.find(turn.session, turn.vault, typed)
+    if receipt is not None and not service.is_ours(receipt):
+        raise SkipHandler
+    found = await service.opened_by(turn.session, receipt, typed) if receipt else None
     if found is None:
-        await count(turn.session, service.WRONG_CODES, source, turn.now)
+        await count(turn.session, receipts.WRONG_CODES, source, turn.now)
         await turn.state.set_state(Following.code)
         return reply("receipt-unknown").offering((HOME,), HELP)
     await turn.state.set_state(None)

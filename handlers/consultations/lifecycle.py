@@ -6,10 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.clock import VIETNAM, Calendar, Counting, DayUnit, Window, load_calendar, window_end
+from bot.clock import (
+    VIETNAM,
+    Calendar,
+    Counting,
+    DayUnit,
+    OutsideCoverage,
+    Window,
+    closing_day,
+    load_calendar,
+    window_end,
+)
 from bot.replies import Until, UserError
 from handlers.consultations.service import note
 from storage.models.base import new_id
@@ -22,11 +32,16 @@ from storage.models.consultations import (
 )
 from storage.models.traffic import InboxEvent
 
+OWN_PAGE = "neuguong"
+"""The medium of our own public page, in the log of publication."""
+LONGEST_REASON = 500
+"""Characters of a reason that is shown to the public."""
+
 
 async def by_code(session: AsyncSession, code: str) -> Consultation:
-    """In whatever state. Raises UserError when there is none."""
+    """In whatever state, however the code is typed. Raises UserError when there is none."""
     found: Consultation | None = await session.scalar(
-        select(Consultation).where(Consultation.code == code)
+        select(Consultation).where(func.lower(Consultation.code) == code.strip().lower())
     )
     if found is None:
         raise UserError("consultations-no-such-code", code=code)
@@ -80,20 +95,49 @@ def become(
 
 
 async def publish(session: AsyncSession, asked: Consultation, actor: str, now: datetime) -> None:
-    """Approves a draft if need be and opens it; without a day of posting, today is that day."""
+    """Approves a draft if need be and opens it; without a day of posting, today is that day.
+
+    Raises UserError when nobody is proposed, and for a window that is over already.
+    """
     if not asked.candidates:
         raise UserError("consultations-no-candidates", code=asked.code)
+    if asked.state not in (ConsultationState.DRAFT, ConsultationState.APPROVED):
+        raise UserError("consultations-forbidden-step", code=asked.code)
     if asked.state == ConsultationState.DRAFT:
         become(session, asked, ConsultationState.APPROVED, actor, now)
     if asked.posted_on is None:
         asked.posted_on, asked.opens_at = now.astimezone(VIETNAM).date(), now
     schedule(asked, await load_calendar(session))
-    become(session, asked, ConsultationState.OPEN, actor, now)
-    session.add(
-        Publication(
-            id=new_id(), consultation_id=asked.id, medium="neuguong", at=now, url=asked.notice_url
+    if asked.closes_at is not None and asked.closes_at <= now:
+        closes = Until(asked.closes_at)
+        raise UserError(
+            "consultations-window-over", code=asked.code, posted=asked.posted_on, closes=closes
         )
-    )
+    become(session, asked, ConsultationState.OPEN, actor, now)
+    session.add(Publication(id=new_id(), consultation_id=asked.id, medium=OWN_PAGE, at=now))
+
+
+def close(
+    session: AsyncSession, asked: Consultation, reason: str, actor: str, now: datetime
+) -> None:
+    """Closes it by hand. Before its end that is a moved end: with a reason, and shown as one.
+
+    Raises UserError for an early close without a reason.
+    """
+    closes_at, words = asked.closes_at, checked_reason(reason)
+    if closes_at is not None and now < closes_at:
+        if not words:
+            raise UserError("command-close-too-early", code=asked.code, closes=Until(closes_at))
+        become(session, asked, ConsultationState.CLOSED, actor, now, words)
+        _change_end(session, asked, now, words, now)
+    else:
+        become(session, asked, ConsultationState.CLOSED, actor, now, words)
+
+
+def closed_short(asked: Consultation) -> bool:
+    """It ended before the rule's own end: the council has to be told."""
+    closes, computed = asked.closes_at, asked.computed_ends_at
+    return closes is not None and computed is not None and closes < computed
 
 
 async def move_end(
@@ -104,24 +148,63 @@ async def move_end(
     actor: str,
     now: datetime,
 ) -> None:
-    """Moves the close, with its reason and the old date kept; never below the computed end."""
-    if not reason.strip():
+    """Moves the close to a working day that is not before the computed end.
+
+    The reason and the old date stay, in the open. Raises UserError.
+    """
+    words = checked_reason(reason)
+    if not words:
         raise UserError("consultations-move-needs-reason")
     if asked.closes_at is None or asked.state not in (
         ConsultationState.OPEN,
         ConsultationState.SUSPENDED,
     ):
         raise UserError("consultations-forbidden-step", code=asked.code)
+    if closes_at == asked.closes_at:
+        raise UserError("consultations-move-same", closes=Until(closes_at))
     if asked.computed_ends_at and closes_at < asked.computed_ends_at:
         raise UserError("consultations-move-too-short", computed=Until(asked.computed_ends_at))
+    _refuse_day_off(await load_calendar(session), closing_day(closes_at))
+    _change_end(session, asked, closes_at, words, now)
+    note(session, now, actor, "move end", "consultation", asked.id, words)
+
+
+def checked_reason(reason: str) -> str:
+    """Tidied. Raises UserError when the public would be shown more than there is room for."""
+    words = " ".join(reason.split())
+    if len(words) > LONGEST_REASON:
+        raise UserError("consultations-reason-too-long", length=len(words), longest=LONGEST_REASON)
+    return words
+
+
+def _refuse_day_off(calendar: Calendar, day: date) -> None:
+    try:
+        if calendar.is_working_day(day):
+            return
+    except OutsideCoverage as error:
+        raise outside_calendar(error) from None
+    raise UserError("consultations-move-day-off", day=day)
+
+
+def outside_calendar(error: OutsideCoverage) -> UserError:
+    """The day that cannot be counted with, in words for whoever keeps the holiday table."""
+    return UserError(
+        "consultations-outside-calendar",
+        day=error.day, first=error.covered_from, last=error.covered_until,
+    )  # fmt: skip
+
+
+def _change_end(
+    session: AsyncSession, asked: Consultation, closes_at: datetime, reason: str, now: datetime
+) -> None:
+    assert asked.closes_at is not None
     session.add(
         ScheduleChange(
             id=new_id(), consultation_id=asked.id, at=now, old_closes_at=asked.closes_at,
-            new_closes_at=closes_at, reason=reason,
+            new_closes_at=closes_at, reason=reason[:LONGEST_REASON],
         )
     )  # fmt: skip
     asked.closes_at = closes_at
-    note(session, now, actor, "move end", "consultation", asked.id, reason)
 
 
 @dataclass(frozen=True)
@@ -160,13 +243,7 @@ def recount(session: AsyncSession, found: Recount, reason: str, actor: str, now:
     asked = found.asked
     asked.computed_ends_at = found.computed_now
     if found.closes_now != found.closes_before:
-        asked.closes_at = found.closes_now
-        session.add(
-            ScheduleChange(
-                id=new_id(), consultation_id=asked.id, at=now, reason=reason[:500],
-                old_closes_at=found.closes_before, new_closes_at=found.closes_now,
-            )
-        )  # fmt: skip
+        _change_end(session, asked, found.closes_now, reason, now)
     note(session, now, actor, "recount end", "consultation", asked.id, reason)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,9 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
 from bot import receipts
-from bot.limits import Limit, refuse_beyond
 from bot.replies import Until, UserError
-from bot.text import tidy
+from bot.text import fold, tidy
 from bot.vault import Vault
 from storage.models.base import new_id
 from storage.models.consultations import (
@@ -47,9 +45,6 @@ MOST_FILES_IN_ALL = 60
 LONGEST_MATTER = 100_000
 """Characters of a matter of the restricted lane with all that was added to it."""
 SEALED_MATTERS = "restricted_matters"
-WRONG_CODES = Limit("receipt", 5, minutes=10)
-"""Five wrong codes from one source, then a pause. None for all sources together: whoever reached
-that would lock everybody out, and 90 random bits are not guessed however many try."""
 REQUIRED = {
     IdentityLevel.ANONYMOUS: (),
     IdentityLevel.TO_OFFICE: ("name",),
@@ -134,7 +129,45 @@ async def candidate(session: AsyncSession, candidate_id: str) -> Candidate:
 
 
 async def office_of(session: AsyncSession, asked: Consultation) -> Office:
+    """Who keeps the file. The public is told of the `receiver_of`."""
     return await session.get_one(Office, asked.office_id)
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """Whom the public may write to about one consultation."""
+
+    name: str
+    parent_name: str
+    addresses: tuple[str, ...]
+    telephone: str
+    email: str
+    portal_url: str
+    denunciation_office: str
+    reads: str
+    """Name of the office whose officers read what is given: not always the one that receives."""
+
+    @property
+    def contact(self) -> str:
+        """On one line, without gaps for what is not known."""
+        parts = (self.name, "; ".join(self.addresses), self.telephone)
+        return ", ".join(part for part in parts if part)
+
+
+async def receiver_of(session: AsyncSession, asked: Consultation) -> Receiver:
+    """As its notice says; what the notice leaves out is the office's, unless it names another."""
+    office = await office_of(session, asked)
+    another = bool(asked.receiving_name) and fold(asked.receiving_name) != fold(office.name)
+    return Receiver(
+        asked.receiving_name or office.name,
+        "" if another else office.parent_name,
+        tuple(asked.receiving_addresses or ([] if another else office.addresses)),
+        asked.receiving_telephone or ("" if another else office.telephone),
+        asked.receiving_email or ("" if another else office.email),
+        "" if another else office.portal_url,
+        office.denunciation_office,
+        office.name,
+    )
 
 
 # Giving an opinion
@@ -159,13 +192,8 @@ async def admit(session: AsyncSession, asked: Consultation, now: datetime) -> bo
 
 async def refusal(session: AsyncSession, asked: Consultation, openness: Openness) -> UserError:
     """Why none is taken now, with the dates and the office that may still be written to."""
-    office = await office_of(session, asked)
-    args = {
-        "title": asked.title,
-        "office": office.name,
-        "address": "; ".join(office.addresses),
-        "telephone": office.telephone,
-    }
+    office = await receiver_of(session, asked)
+    args = {"title": asked.title, "contact": office.contact}
     if openness is Openness.UNPUBLISHED or asked.opens_at is None or asked.closes_at is None:
         return UserError("consultations-unknown")
     if openness is Openness.EARLY:
@@ -239,7 +267,7 @@ async def give_opinion(
         await session.flush()
         session.add(_version(opinion, now))
     await add_files(session, opinion, draft.file_ids)
-    code = await new_receipt(session, vault, "opinion", opinion.id, now)
+    code = await receipts.issue(session, vault, "opinion", opinion.id, now)
     note(session, now, "citizen", "replace" if earlier else "file", "opinion", opinion.id)
     await session.flush()
     return Filed(code, opinion)
@@ -290,7 +318,13 @@ def replace_words(
     if opinion.state in (OpinionState.ACCEPTED, OpinionState.SET_ASIDE):
         opinion.state, opinion.reason = OpinionState.FILED, ""
         opinion.decided_by = opinion.decided_at = None
+        forget_handling(opinion)
     session.add(_version(opinion, now))
+
+
+def forget_handling(opinion: Opinion) -> None:
+    """What was checked speaks of words that no longer stand."""
+    opinion.handling, opinion.handled_by, opinion.handled_at = "", None, None
 
 
 def _version(opinion: Opinion, now: datetime) -> OpinionVersion:
@@ -357,7 +391,7 @@ async def hand_over_matter(
     )
     session.add(matter)
     note(session, now, "citizen", "hand over", "matter", matter.id)
-    return await new_receipt(session, vault, "matter", matter.id, now)
+    return await receipts.issue(session, vault, "matter", matter.id, now)
 
 
 async def add_to_matter(
@@ -395,18 +429,6 @@ def refuse_closed(matter: RestrictedMatter) -> None:
 # The receipt
 
 
-async def new_receipt(
-    session: AsyncSession, vault: Vault, kind: str, subject_id: str, now: datetime
-) -> str:
-    """Makes a code for something filed; earlier codes of it stay good."""
-    code = receipts.new_code()
-    digest = await asyncio.to_thread(receipts.digest, code, vault.pepper())
-    session.add(
-        Receipt(id=new_id(), digest=digest, subject_kind=kind, subject_id=subject_id, made_at=now)
-    )
-    return code
-
-
 @dataclass(frozen=True)
 class Found:
     code: str
@@ -417,16 +439,13 @@ class Found:
 
 
 async def look_up(session: AsyncSession, vault: Vault, typed: str) -> Found | None:
-    """What a code opens; None for every code that opens nothing, mistyped or never made.
+    """What a code opens here; None for every code that opens nothing, mistyped or never made."""
+    receipt = await receipts.find(session, vault, typed)
+    return await opened_by(session, receipt, typed) if receipt else None
 
-    Callers count misses with `missed` in a transaction of its own, and refuse by
-    `refuse_guessing` before they look.
-    """
-    code = receipts.tidy_code(typed)
-    digest = await asyncio.to_thread(receipts.digest, code or receipts.new_code(), vault.pepper())
-    receipt = await session.scalar(select(Receipt).where(Receipt.digest == digest))
-    if code is None or receipt is None:
-        return None
+
+async def opened_by(session: AsyncSession, receipt: Receipt, typed: str) -> Found | None:
+    """None when it was erased since. A receipt of another feature's (`is_ours`) opens nothing."""
     opinion = matter = None
     if receipt.subject_kind == "opinion":
         opinion = await session.scalar(
@@ -437,18 +456,19 @@ async def look_up(session: AsyncSession, vault: Vault, typed: str) -> Found | No
                 selectinload(Opinion.consultation),
             )
         )
-    else:
+    elif receipt.subject_kind == "matter":
         matter = await session.get(RestrictedMatter, receipt.subject_id)
         if matter is not None and matter.state == MatterState.ERASED:
             matter = None
     if opinion is None and matter is None:
         return None
+    code = receipts.tidy_code(typed) or ""
     return Found(code, receipt, opinion, matter, receipt.returned_at is None)
 
 
-async def refuse_guessing(session: AsyncSession, source: bytes, now: datetime) -> None:
-    """Raises UserError when this source has guessed wrong too often of late."""
-    await refuse_beyond(session, WRONG_CODES, source, now)
+def is_ours(receipt: Receipt) -> bool:
+    """Whether it is of something filed here; other features give codes of their own."""
+    return receipt.subject_kind in ("opinion", "matter")
 
 
 async def questions(session: AsyncSession, opinion: Opinion) -> Sequence[CaseMessage]:

@@ -190,7 +190,7 @@ async def show_consultation(turn: Turn, key: str, page: int = 0) -> Reply:
     """With its candidates, PAGE at a time: Telegram takes a hundred buttons and no more."""
     asked = await service.consultation(turn.session, key)
     await leave(turn)
-    office = await service.office_of(turn.session, asked)
+    office = await service.receiver_of(turn.session, asked)
     openness = asked.openness(turn.now)
     answer = reply(
         f"consultations-about-{openness}",
@@ -385,7 +385,7 @@ def _ask_words(draft: Draft) -> Reply:
 
 async def _warn(turn: Turn, draft: Draft) -> Reply:
     about = await service.candidate(turn.session, draft.candidate_id)
-    office = await service.office_of(turn.session, about.consultation)
+    office = await service.receiver_of(turn.session, about.consultation)
     return reply("opinion-warn", where=office.denunciation_office or office.name).offering(
         choice("opinion-hand-over-button", "matter"),
         choice("opinion-ordinary-button", "ordinary"),

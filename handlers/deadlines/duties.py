@@ -69,7 +69,7 @@ async def silence(session: AsyncSession, duty: Duty, reason: str, now: datetime)
 def bearers(deadline: Deadline) -> Select[Unit]:
     """The units that owe this deadline, were it armed now."""
     chosen = select(Unit).where(Unit.office_id == deadline.office_id, Unit.closed_at.is_(None))
-    if deadline.consultation_id:
+    if deadline.consultation_id or UnitKind.OFFICE in deadline.for_kinds:
         return chosen.where(Unit.kind == UnitKind.OFFICE)
     chosen = chosen.where(Unit.kind != UnitKind.OFFICE)
     return chosen.where(Unit.kind.in_(deadline.for_kinds)) if deadline.for_kinds else chosen

@@ -33,6 +33,7 @@ ROLES = {
 WORK: dict[Role, tuple[Choice, ...]] = {
     Role.OFFICER: (
         choice("officers-work-button", "r:list"),
+        choice("officers-units-button", "dv:list"),
         choice("officers-overview-button", "r:overview"),
     ),
     Role.RESTRICTED: (

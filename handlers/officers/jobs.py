@@ -11,9 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import outbox
 from bot.clock import OutsideCoverage, QuietHours, load_calendar, next_allowed, office_hours_open
+from bot.contacts import WILLING
 from bot.replies import Reply, reply
 from bot.vault import Vault
 from storage.models.office import Officer, Role
+from storage.models.people import Contact
 from storage.models.traffic import Incident, OutboxMessage, OutboxState
 
 log = structlog.get_logger()
@@ -29,6 +31,7 @@ async def tell_admins(session: AsyncSession, vault: Vault, now: datetime) -> int
         select(Officer)
         .where(
             Officer.revoked_at.is_(None),
+            Officer.contact_id.in_(select(Contact.id).where(WILLING)),
             Officer.role == Role.ADMIN,
             (Officer.told_at.is_(None)) | (Officer.told_at <= now - ROUND),
         )

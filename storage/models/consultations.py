@@ -97,8 +97,19 @@ class Consultation(Base):
     """`submitter` (ministry, province) or `centre` (Decree 152/2025, article 44)."""
     submission: Mapped[str] = mapped_column(String(300), default="")
     """The submitting unit's proposal: number and date."""
+    document: Mapped[str] = mapped_column(String(300), default="")
+    """Number of the notice as issued, and its date."""
+    publisher: Mapped[str] = mapped_column(String(300), default="")
+    """Who issued the notice, where the notice says so."""
+    receiving_name: Mapped[str] = mapped_column(String(300), default="")
+    """The office that receives opinions, as this notice says it; "" where it is the office's own
+    name, and likewise its addresses, telephone and e-mail."""
+    receiving_addresses: Mapped[list[str]] = mapped_column(JSON, default=list)
+    receiving_telephone: Mapped[str] = mapped_column(String(40), default="")
+    receiving_email: Mapped[str] = mapped_column(String(120), default="")
     legal_bases: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
-    """[{document, article, effective_from, effective_to, checked_on, verified}]"""
+    """[{text, document, article, effective_from, effective_to, checked_on, verified}]; `text` is
+    the line as the office wrote it, missing where there is only a document and an article."""
     days: Mapped[int]
     day_unit: Mapped[str] = mapped_column(String(16))
     counting: Mapped[str] = mapped_column(String(16))
@@ -279,6 +290,10 @@ class Opinion(Base):
     """The office's words on its decision, told to the author."""
     decided_by: Mapped[str | None] = mapped_column(String(40))
     decided_at: Mapped[datetime | None] = mapped_column(Instant)
+    handling: Mapped[str] = mapped_column(String(1000), default="")
+    """What was checked and found, for the council; its author is not told."""
+    handled_by: Mapped[str | None] = mapped_column(String(40))
+    handled_at: Mapped[datetime | None] = mapped_column(Instant)
 
     candidate: Mapped[Candidate] = relationship()
     consultation: Mapped[Consultation] = relationship()
@@ -323,7 +338,7 @@ class Receipt(Base):
     id: Mapped[str] = random_id()
     digest: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     subject_kind: Mapped[str] = mapped_column(String(12))
-    """`opinion` or `matter`."""
+    """`opinion` or `matter`; `submission` for what a unit handed in, by its duty."""
     subject_id: Mapped[str] = mapped_column(String(20), index=True)
     made_at: Mapped[datetime] = mapped_column(Instant)
     returned_at: Mapped[datetime | None] = mapped_column(Instant)

@@ -39,6 +39,12 @@ class InboxEvent(Base):
             postgresql_where=text("done_at IS NULL"),
         ),
         Index("ix_inbox_done_at", "done_at"),
+        Index(
+            "ix_inbox_place",
+            "place",
+            sqlite_where=text("place IS NOT NULL"),
+            postgresql_where=text("place IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(SequentialId, primary_key=True, autoincrement=True)
@@ -55,6 +61,8 @@ class InboxEvent(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     done_at: Mapped[datetime | None] = mapped_column(Instant)
     incident_id: Mapped[str | None] = mapped_column(String(20))
+    place: Mapped[int | None] = mapped_column(BigInteger)
+    """Of a message: its id in the one order of all messages of the account, theirs and ours."""
 
 
 class Incident(Base):
@@ -91,6 +99,8 @@ class OutboxState(StrEnum):
 
 
 _OPEN = "state IN ('queued', 'sending', 'in_doubt')"
+OPEN = text(f"outbox.{_OPEN}")
+"""Spelled out for the partial index: SQLite does not use it for a condition with parameters."""
 
 
 class OutboxMessage(Base):
@@ -124,6 +134,12 @@ class OutboxMessage(Base):
     floor_id: Mapped[int | None] = mapped_column(BigInteger)
     """Of a reminder: the newest message id its account was known to have when it was claimed.
     If it went after all, its own id is above."""
+    ceil_id: Mapped[int | None] = mapped_column(BigInteger)
+    """Of a reminder in doubt: the id of a message begun when it must have gone or been lost.
+    If it went after all, its own id is below."""
+    strays: Mapped[int] = mapped_column(default=0, server_default="0")
+    """Messages it may have left whose ids nobody knows: copies of what was tried again, earlier
+    pieces of what was long. None may be taken for a reminder in doubt."""
 
 
 class SendBudget(Base):
@@ -135,6 +151,10 @@ class SendBudget(Base):
     """`channel:account`."""
     ready_at: Mapped[datetime] = mapped_column(Instant)
     """When the next message may go."""
+    replies_at: Mapped[datetime] = mapped_column(Instant)
+    """Until when the replies sent so far have used up their reserve."""
+    newest_id: Mapped[int | None] = mapped_column(BigInteger)
+    """The newest message id known of this account."""
 
 
 class ChatLine(Base):

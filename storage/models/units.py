@@ -124,7 +124,8 @@ class UnitInvitation(Base):
     rank: Mapped[MemberRank] = mapped_column(String(8))
     name: Mapped[str] = mapped_column(String(120))
     member_id: Mapped[str | None] = mapped_column(ForeignKey("members.id"))
-    """Set when it adds another channel to somebody who is a member already."""
+    """Set when it adds another channel to somebody who is a member already; and, once it was used,
+    who came in by it."""
     fingerprint: Mapped[bytes] = mapped_column(LargeBinary(32), unique=True)
     made_by: Mapped[str] = mapped_column(String(40))
     """As the actor of an Act."""

@@ -41,6 +41,8 @@ ROW = OpinionRow(
     state="accepted",
     decision_reason="Đã xem",
     decided_at=AT + timedelta(days=1),
+    handling="Đã đối chiếu sổ trực.",
+    handled_at=AT + timedelta(days=2),
 )
 SCOPE = ExportScope("TB-12", "Lấy ý kiến Nhân dân", "Sở Nội vụ", AT, AT + timedelta(days=9), AT)
 TEXT = [c.key for c in COLUMNS].index("text")
@@ -69,12 +71,12 @@ def to_xlsx(folder: Path, *rows: OpinionRow) -> openpyxl.Workbook:
 
 
 def test_the_contract_lists_its_columns_in_this_order() -> None:
-    assert FORMAT == "neuguong-opinions/1"
+    assert FORMAT == "neuguong-opinions/2"
     assert [c.key for c in COLUMNS] == [
         *("consultation", "candidate_number", "candidate", "award", "opinion_id", "version"),
         *("received_at", "in_window", "channel", "stance", "text", "attachments"),
         *("identity_level", "name", "telephone", "address"),
-        *("state", "decision_reason", "decided_at"),
+        *("state", "decision_reason", "decided_at", "handling", "handled_at"),
     ]
 
 
@@ -223,3 +225,27 @@ def test_progress_counts_the_last_rows_too(tmp_path: Path) -> None:
     seen: list[int] = []
     export.write(many(1_500), "csv", tmp_path / "a", VI, consultation=SCOPE, progress=seen.append)
     assert seen == [1_000, 1_500]
+
+
+def test_wrapped_words_have_the_room_of_their_lines_in_every_program(tmp_path: Path) -> None:
+    """LibreOffice leaves a row one line high unless it is told, and prints the rest over it."""
+    book = to_xlsx(tmp_path, replace(ROW, text="Một ý kiến rất dài. " * 20), ROW)
+    sheet = book.worksheets[1]
+    tall, low = (sheet.row_dimensions[row].height or 0 for row in (2, 3))
+    assert tall > 5 * 15
+    assert low >= 2 * 15
+    assert (book.worksheets[0].row_dimensions[7].height or 0) > 15
+
+
+def test_the_end_of_a_window_is_the_24th_hour_of_its_last_day(tmp_path: Path) -> None:
+    ends = datetime(2026, 11, 6, 0, 0, tzinfo=HERE)
+    path = tmp_path / "y-kien.xlsx"
+    export.write([ROW], "xlsx", path, VI, consultation=replace(SCOPE, period_to=ends))
+    about = openpyxl.load_workbook(path).worksheets[0]
+    words = "\n".join(str(cell.value) for row in about.rows for cell in row)
+    assert "đến 24:00 05/11/2026" in words
+
+
+def test_a_folder_that_is_not_there_is_said_as_such(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        export.write([], "xlsx", tmp_path / "nowhere" / "o.xlsx", VI, consultation=SCOPE)

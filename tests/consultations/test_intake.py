@@ -12,7 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from bot.clock import Calendar, end_of_day, load_calendar
-from handlers.consultations import lifecycle
+from bot.replies import UserError
+from handlers.consultations import bases, lifecycle, service
 from handlers.consultations.papers import intake, spreadsheet
 from storage import schema
 from storage.db import Database
@@ -245,3 +246,84 @@ async def test_a_file_with_errors_writes_nothing(db: Database, tmp_path: Path) -
     assert plan.has_errors
     assert plan.lines == ()
     assert "Huân chương Không Có Thật" in _words(plan)
+
+
+async def test_the_number_of_the_notice_who_issued_it_and_the_receiver_are_kept(
+    db: Database, tmp_path: Path
+) -> None:
+    told = {
+        "Số thông báo": "77/TB-SNV ngày 06/11/2026", "Cơ quan ban hành": "Sở Nội vụ",
+        "Địa chỉ": "Số 1 đường Sen", "Điện thoại": "0200 111 222", "Thư điện tử": "a@b.example",
+    }  # fmt: skip
+    await _import(db, _spreadsheet(tmp_path / "a.xlsx", changes=told))
+    asked = await _asked(db)
+    assert (asked.document, asked.publisher) == ("77/TB-SNV ngày 06/11/2026", "Sở Nội vụ")
+    assert asked.receiving_addresses == ["Số 1 đường Sen"]
+    moved = {**told, "Địa chỉ": "Số 2 đường Sen", "Điện thoại": "0200 333 444"}
+    plan = await _import(db, _spreadsheet(tmp_path / "b.xlsx", changes=moved))
+    assert plan.lines[0].changed == ("receiving_addresses", "receiving_telephone")
+    assert "Địa chỉ; Điện thoại" in _words(plan)
+    async with db.reading() as session:
+        receiver = await service.receiver_of(session, await _asked(db))
+    assert receiver.addresses == ("Số 2 đường Sen",)
+    assert receiver.telephone == "0200 333 444"
+
+
+async def test_a_notice_that_names_another_receiver_does_not_show_the_offices_address(
+    db: Database, tmp_path: Path
+) -> None:
+    async with db.transaction() as session:
+        office = Office(code="X", name="Ban TĐKT", addresses=["Số 9"], telephone="0200 9")
+        office.parent_name, office.denunciation_office = "Sở Nội vụ", "Thanh tra tỉnh"
+        session.add(office)
+    told = {"Cơ quan tiếp nhận": "Văn phòng UBND tỉnh", "Địa chỉ": "Số 1 đường Sen"}
+    await _import(db, _spreadsheet(tmp_path / "a.xlsx", changes=told))
+    async with db.reading() as session:
+        receiver = await service.receiver_of(session, await _asked(db))
+    assert receiver.contact == "Văn phòng UBND tỉnh, Số 1 đường Sen"
+    assert (receiver.parent_name, receiver.telephone) == ("", "")
+    assert (receiver.reads, receiver.denunciation_office) == ("Ban TĐKT", "Thanh tra tỉnh")
+
+
+async def test_a_legal_basis_keeps_the_words_of_the_office_and_its_standing(
+    db: Database, tmp_path: Path
+) -> None:
+    path = _spreadsheet(tmp_path / "a.xlsx")
+    await _import(db, path)
+    async with db.transaction() as session:
+        asked = await lifecycle.by_code(session, "AH-T1")
+        assert bases.words(asked.legal_bases[0]) == NOTICE["Căn cứ pháp lý"]
+        told: dict[str, date | bool] = {"verified": True, "checked_on": date(2026, 11, 6)}
+        bases.mark(session, asked, 1, told, "command", NOW)
+        with pytest.raises(UserError, match="no-such-basis"):
+            bases.mark(session, asked, 2, told, "command", NOW)
+    assert (await _import(db, path)).changes_nothing
+    (basis,) = (await _asked(db)).legal_bases
+    assert (basis["verified"], basis["checked_on"]) == (True, "2026-11-06")
+
+
+async def test_a_notice_without_a_number_of_days_is_told_what_it_gets_and_why(
+    db: Database, tmp_path: Path
+) -> None:
+    plan = await _import(db, _spreadsheet(tmp_path / "a.xlsx", changes={"Số ngày": ""}))
+    assert "10 ngày làm việc theo khoản 2 Điều 44 Nghị định số 152/2025" in _words(plan)
+    assert "chưa đối chiếu" in _words(plan)
+
+
+async def test_no_window_is_assumed_from_before_a_rule_was_in_force(
+    db: Database, tmp_path: Path
+) -> None:
+    old = {"Số ngày": "", "Ngày đăng": "09/06/2025", "Ngày kết thúc": ""}
+    plan = await _import(db, _spreadsheet(tmp_path / "a.xlsx", changes=old))
+    assert "intake-no-window" in [p.key for p in plan.problems]
+    assert plan.has_errors
+
+
+async def test_an_award_that_needs_no_consultation_is_remarked_upon(
+    db: Database, tmp_path: Path
+) -> None:
+    row: Row = (1, "Lê Thị Sen", "Trạm Y tế", "Giấy khen", "Hai mươi năm.", "")
+    plan = await _import(db, _spreadsheet(tmp_path / "a.xlsx", (row,)))
+    assert not plan.has_errors
+    assert "neuguong award GK --consultation yes" in _words(plan)
+    assert "neuguong award" not in _words(await _import(db, _spreadsheet(tmp_path / "b.xlsx")))

@@ -206,7 +206,8 @@ async def test_the_report_says_both_ways_of_counting_and_who_published_it(db: Da
     assert told.ends == {"civil_code": date(2026, 11, 2), "posting_day": date(2026, 10, 30)}
     assert told.closed_at == datetime(2026, 11, 3, 0, 0, tzinfo=VIETNAM)
     assert "Báo An Hòa điện tử" in [line.medium for line in told.media]
-    assert told.legal_bases[1] == "khoản 2 Điều 44 Nghị định số 152/2025/NĐ-CP"
+    words = "khoản 2 Điều 44 Nghị định số 152/2025/NĐ-CP"
+    assert told.legal_bases[1] == report.BasisLine(words, verified=False)
     assert told.parent_agency == "Sở Nội vụ tỉnh An Hòa"
 
 
@@ -221,9 +222,65 @@ async def test_the_report_counts_what_stands_and_keeps_the_rest_apart(db: Databa
 
 async def test_each_objection_comes_with_what_the_office_did_about_it(db: Database) -> None:
     inform, objection = (await _report(db)).objections
-    assert (inform.candidate_number, inform.handling) == (1, "")
+    assert (inform.candidate_number, inform.handling, inform.accepted_at) == (1, "", None)
     assert "241 vụ" in objection.handling
     assert "286 vụ" in objection.text
+    assert objection.accepted_at
+    assert objection.handled_at
+    assert objection.accepted_at < objection.handled_at
+    assert [one.from_office for one in objection.exchange] == [True, False]
+    assert "ngã ba sông" in objection.exchange[1].text
+
+
+async def test_our_own_page_stands_among_the_media_by_its_name_and_its_link(db: Database) -> None:
+    async with db.reading() as session:
+        calendar = await load_calendar(session)
+        told = await papers.council_report(session, CLOSED, calendar, NOW, "https://gopy.example")
+    (ours,) = [line for line in told.media if line.reference]
+    assert (ours.medium, ours.reference) == ("", f"https://gopy.example/c/{CLOSED}")
+    assert "neuguong" not in {line.medium for line in told.media}
+
+
+async def test_an_early_close_is_told_as_it_was(db: Database) -> None:
+    async with db.transaction() as session:
+        asked = await lifecycle.by_code(session, "ah-2026-03")
+        announced = asked.closes_at
+        lifecycle.close(session, asked, "Đơn vị đã rút tờ trình", "command", NOW)
+    told = await _report(db, "AH-2026-03")
+    assert told.closed_at == NOW
+    (moved,) = told.moved
+    assert (moved.old, moved.new, moved.reason) == (announced, NOW, "Đơn vị đã rút tờ trình")
+    assert report.cut_short(told) == "papers-report-cut-short-both"
+
+
+async def test_a_close_after_the_end_is_no_early_one(db: Database) -> None:
+    async with db.transaction() as session:
+        asked = await lifecycle.by_code(session, "AH-2026-03")
+        assert asked.closes_at
+        lifecycle.close(session, asked, "", "command", asked.closes_at)
+    told = await _report(db, "AH-2026-03")
+    assert (told.moved, report.cut_short(told)) == ((), None)
+
+
+@pytest.mark.parametrize(
+    ("days", "reason", "refused"),
+    [
+        (0, "Bổ sung", "move-same"),
+        (9, "Bổ sung", "move-day-off"),
+        (2000, "Bổ sung", "outside-calendar"),
+        (7, "x" * 501, "reason-too-long"),
+        (7, " ", "needs-reason"),
+    ],
+)
+async def test_an_end_is_not_moved_to_where_it_cannot_be(
+    db: Database, days: int, reason: str, refused: str
+) -> None:
+    async with db.reading() as session:
+        asked = await lifecycle.by_code(session, "AH-2026-03")
+        assert asked.closes_at
+        later = asked.closes_at + timedelta(days=days)
+        with pytest.raises(UserError, match=refused):
+            await lifecycle.move_end(session, asked, later, reason, "command", NOW)
 
 
 async def test_a_moved_end_stands_in_the_report_with_its_reason(db: Database) -> None:

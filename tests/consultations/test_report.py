@@ -16,9 +16,11 @@ from docx.shared import Mm, Pt
 
 from handlers.consultations.papers import report
 from handlers.consultations.papers.report import (
+    BasisLine,
     CandidateLine,
     CouncilReport,
     Count,
+    Exchange,
     MediumLine,
     MovedEnd,
     Objection,
@@ -42,8 +44,13 @@ OBJECTION = Objection(
     in_window=True,
     text="Sáng kiến nêu trong báo cáo do nhiều người cùng làm.\nĐề nghị xem lại.",
     evidence=2,
-    handling="Đã làm việc với đơn vị ngày 02/12/2026.",
-    result="Đơn vị đã bổ sung tên đồng tác giả.",
+    accepted_at=at(2, 15, month=12),
+    exchange=(
+        Exchange(from_office=True, at=at(1, 8, month=12), text="Những ai cùng làm?"),
+        Exchange(from_office=False, at=at(1, 19, month=12), text="Có hai kỹ sư nữa."),
+    ),
+    handling="Đã làm việc với đơn vị. Đơn vị đã bổ sung tên đồng tác giả.",
+    handled_at=at(3, 10, month=12),
 )
 WHOLE = CouncilReport(
     parent_agency="Ủy ban nhân dân tỉnh Sông Mây",
@@ -56,8 +63,8 @@ WHOLE = CouncilReport(
     notice="Thông báo số 12/TB-SNV ngày 20/11/2026",
     submission="Tờ trình số 45/TTr-UBND ngày 16/11/2026",
     legal_bases=(
-        "Luật Thi đua, khen thưởng ngày 15 tháng 6 năm 2022;",
-        "Căn cứ khoản 2 Điều 44 Nghị định số 152/2025/NĐ-CP",
+        BasisLine("Luật Thi đua, khen thưởng ngày 15 tháng 6 năm 2022;", verified=True),
+        BasisLine("Căn cứ khoản 2 Điều 44 Nghị định số 152/2025/NĐ-CP", verified=True),
     ),
     candidates=(
         CandidateLine(
@@ -174,6 +181,57 @@ def test_legal_bases_end_with_semicolons_and_the_last_with_a_full_stop(tmp_path:
     assert "Căn cứ khoản 2 Điều 44 Nghị định số 152/2025/NĐ-CP." in lines
 
 
+def test_a_basis_keeps_its_words_and_says_when_nobody_compared_it(tmp_path: Path) -> None:
+    line = BasisLine("Khoản 2 Điều 44 Nghị định số 152/2025/NĐ-CP", verified=False)
+    lines = text_of(written(tmp_path, replace(WHOLE, legal_bases=(line,)))).split("\n")
+    told = "Căn cứ khoản 2 Điều 44 Nghị định số 152/2025/NĐ-CP (chưa đối chiếu với văn bản gốc)."
+    assert told in lines
+
+
+@pytest.mark.parametrize(
+    ("notice", "publisher", "told"),
+    [
+        ("77/TB-SNV", "", "Thông báo số 77/TB-SNV ngày ……"),
+        ("77/TB-SNV ngày 20/11/2026", "Sở Nội vụ", "số 77/TB-SNV ngày 20/11/2026 (“Lấy"),
+        ("77/TB-SNV ngày 20/11/2026", "UBND tỉnh", "ngày 20/11/2026 của UBND tỉnh (“Lấy"),
+        ("Thông báo 7 ngày 20/11/2026", "", "theo Thông báo 7 ngày 20/11/2026 (“Lấy"),
+        ("", "", "Thông báo số ……"),
+    ],
+)
+def test_the_number_of_the_notice_and_who_issued_it_stand_in_the_opening(
+    tmp_path: Path, notice: str, publisher: str, told: str
+) -> None:
+    paper = replace(WHOLE, notice=notice, publisher=publisher)
+    assert told in text_of(written(tmp_path, paper))
+
+
+def test_whom_the_people_wrote_to_is_said(tmp_path: Path) -> None:
+    paper = replace(WHOLE, receiver="Văn phòng UBND, Số 2 đường Sen")
+    assert "Cơ quan tiếp nhận ý kiến: Văn phòng UBND, Số 2" in text_of(written(tmp_path, paper))
+
+
+def test_our_own_page_has_its_name(tmp_path: Path) -> None:
+    line = MediumLine("", at(23, 8), "https://gopy.example/c/TB-12")
+    text = text_of(written(tmp_path, replace(WHOLE, media=(line,))))
+    assert "Nêu gương\n08:00 23/11/2026\nhttps://gopy.example/c/TB-12" in text
+
+
+@pytest.mark.parametrize(
+    ("closed", "key"),
+    [
+        (at(9, 0, 12), None),
+        (at(8, 17, 12), "papers-report-cut-short-one"),
+        (at(27, 9), "papers-report-cut-short-both"),
+    ],
+)
+def test_a_window_that_was_cut_short_is_said(
+    tmp_path: Path, closed: datetime, key: str | None
+) -> None:
+    short = replace(WHOLE, closed_at=closed)
+    assert report.cut_short(short) == key
+    assert ("Lưu ý" in text_of(written(tmp_path, short))) == (key is not None)
+
+
 def test_both_ways_of_counting_stand_beside_the_announced_end(tmp_path: Path) -> None:
     text = text_of(written(tmp_path, WHOLE))
     assert "Bộ luật Dân sự: hết 24 giờ 00 ngày 08/12/2026" in text
@@ -249,16 +307,21 @@ def test_each_objection_stands_with_evidence_handling_and_result(tmp_path: Path)
         "Nội dung: Sáng kiến nêu trong báo cáo do nhiều người cùng làm.",
         "Đề nghị xem lại.",
         "Tài liệu kèm theo: 2 tệp",
-        "Việc xử lý: Đã làm việc với đơn vị",
-        "Kết quả: Đơn vị đã bổ sung tên đồng tác giả.",
+        "Việc xử lý: Đã ghi nhận vào hồ sơ, 15 giờ 00 ngày 02/12/2026.",
+        "Cơ quan hỏi người gửi, 08 giờ 00 ngày 01/12/2026: Những ai cùng làm?",
+        "Người gửi trả lời, 19 giờ 00 ngày 01/12/2026: Có hai kỹ sư nữa.",
+        "Kết quả kiểm tra: Đã làm việc với đơn vị.",
+        "bổ sung tên đồng tác giả. (ghi lúc 10 giờ 00 ngày 03/12/2026)",
     ):
         assert part in text
 
 
 def test_an_unhandled_objection_leaves_room_to_write(tmp_path: Path) -> None:
-    open_one = replace(OBJECTION, handling="", result="", evidence=0, in_window=False)
+    undecided = replace(OBJECTION, accepted_at=None, exchange=(), handling="", handled_at=None)
+    open_one = replace(undecided, evidence=0, in_window=False)
     text = text_of(written(tmp_path, replace(WHOLE, objections=(open_one,))))
-    assert "Việc xử lý: ………" in text
+    assert "Việc xử lý: Cơ quan chưa xem xét xong." in text
+    assert "Kết quả kiểm tra: ………" in text
     assert "Tài liệu kèm theo: Không có." in text
     assert "(ngoài thời hạn)" in text
 
@@ -323,3 +386,12 @@ def test_the_report_exists_in_english_too(tmp_path: Path) -> None:
     report.write(WHOLE, path, EN)
     assert "Opinions counted: 1.210" in text_of(docx.Document(str(path)))
     assert [p.name for p in tmp_path.iterdir()] == ["report.docx"]
+
+
+def test_a_signature_is_never_alone_on_its_page(tmp_path: Path) -> None:
+    """It brings the closing words with it, and room for remarks above them."""
+    body = written(tmp_path, WHOLE).paragraphs
+    closing = next(i for i, p in enumerate(body) if p.text.startswith("Trên đây là báo cáo"))
+    assert [bool(p.paragraph_format.keep_with_next) for p in body[closing - 4 : closing + 2]] == [
+        *(False, False, True, True, True, True)
+    ]

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from bot.replies import UserError
-from handlers.consultations import service
-from handlers.consultations.review import rights, waiting
+from handlers.consultations import erasing, service
+from handlers.consultations.review import handling, rights, waiting
 from handlers.consultations.review import service as review
 from storage.models.consultations import ConsultationState, Opinion, OpinionState
 from storage.models.office import Officer, Role
@@ -349,3 +349,64 @@ async def test_the_queue_goes_from_the_oldest_to_the_newest_and_skips_what_is_sk
     assert "thứ ba" in await officer.taps("Ghi nhận")
     assert "hết ý kiến" in await officer.taps("Ghi nhận")
     assert "1 ý kiến" in await officer.says("/viec")
+
+
+async def test_the_result_of_checking_an_objection_is_noted_and_changed_until_compiled(
+    world: World,
+) -> None:
+    author, contact_id = await opinions.contact_of(world, "telegram")
+    opinion_id, _ = await opinions.gives(world, contact_id=contact_id)
+    officer = await staff.officer(world)
+    await officer.says("/viec")
+    await officer.taps(HERO)
+    assert "Đã ghi nhận" in await officer.taps("Ghi nhận")
+    told = await opinions.last_words(world, author)
+
+    await officer.taps("Ghi kết quả kiểm tra")
+    assert "Báo cáo trình Hội đồng sẽ ghi" in await officer.says("Đã đối chiếu sổ lớp.")
+    assert "Đã lưu kết quả" in await officer.taps("Lưu")
+    card = await officer.taps("Mở lại ý kiến")
+    assert "Đã đối chiếu sổ lớp." in card
+    await officer.taps("Sửa kết quả kiểm tra")
+    await officer.says("Lớp nghỉ hai tháng, không phải bốn.")
+    await officer.taps("Lưu")
+
+    after = await opinions.opinion(world, opinion_id)
+    assert after.handling == "Lớp nghỉ hai tháng, không phải bốn."
+    assert after.handled_at is not None
+    assert after.handled_by == after.decided_by
+    assert await opinions.last_words(world, author) == told
+    assert (await opinions.acts(world, opinion_id)).count("note result") == 2
+
+
+async def test_objections_without_a_result_are_found_again_from_the_list_of_work(
+    world: World,
+) -> None:
+    await opinions.gives(world)
+    officer = await staff.officer(world)
+    await officer.says("/viec")
+    await officer.taps(HERO)
+    await officer.taps("Ghi nhận")
+    await officer.says("/viec")
+    listed = await officer.taps("1 ý kiến chưa ghi kết quả kiểm tra")
+    assert "Còn 1 ý kiến" in listed
+    assert WORDS in await officer.taps(f"Chưa ghi: {HERO}, không đồng ý")
+
+
+async def test_a_result_is_noted_of_nothing_but_what_is_in_the_record(world: World) -> None:
+    opinion_id, _ = await opinions.gives(world)
+    await staff.officer(world)
+    (row,) = await staff.rows(world)
+    async with world.base.db.transaction() as session:
+        with pytest.raises(UserError, match="handling-not-accepted"):
+            await handling.note_result(session, row, opinion_id, "Đã xem.", world.now())
+
+
+async def test_words_replaced_or_erased_take_the_result_with_them(world: World) -> None:
+    opinion_id, _ = await opinions.gives(world)
+    async with world.base.db.transaction() as session:
+        opinion = await session.get_one(Opinion, opinion_id)
+        opinion.handling, opinion.handled_at = "Đã xem.", world.now()
+        await erasing.erase(session, world.base.vault, opinion, world.now())
+    after = await opinions.opinion(world, opinion_id)
+    assert (after.handling, after.handled_at) == ("", None)

@@ -185,7 +185,7 @@ def test_a_heading_of_two_lines_is_one_heading(tmp_path: Path) -> None:
     )
     merges = ("A2:A3", "B2:B3", "C2:D2", "E2:E3")
     (candidate,) = draft(workbook(tmp_path / "a.xlsx", rows, merges)).notices[0].candidates
-    assert (candidate.name, candidate.born, candidate.award) == ("Trần Văn Mẫu", "1970", "HCLD3")
+    assert (candidate.name, candidate.kind, candidate.award) == ("Trần Văn Mẫu", "person", "HCLD3")
 
 
 def test_one_column_may_hold_name_position_and_unit(tmp_path: Path) -> None:

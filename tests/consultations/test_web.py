@@ -13,7 +13,9 @@ from icalendar import Calendar
 from PIL import Image
 from sqlalchemy import func, select
 
-from handlers.consultations import service
+from bot import receipts
+from bot.i18n import spell
+from handlers.consultations import lifecycle, service
 from handlers.consultations.pages.files import qr
 from storage.models.consultations import (
     CaseMessage,
@@ -90,7 +92,7 @@ async def test_a_consultation_shows_how_its_window_is_counted_and_moved(site: Si
         "Hạn ghi trong thông báo sớm hơn",
         "Từ 24:00 thứ Hai, ngày 30/11/2026 đổi thành 24:00 thứ Ba, ngày 01/12/2026",
         "Bổ sung ngày nghỉ 24/11",
-        "Nghị định 152/2025/NĐ-CP, Điều 44 khoản 2",
+        "Điều 44 khoản 2 Nghị định 152/2025/NĐ-CP",
         "Chưa đối chiếu với văn bản gốc",
         "Báo An Hòa, 08:00 thứ Hai, ngày 16/11/2026",
         "Số 1 đường Hoa Sen",
@@ -98,6 +100,35 @@ async def test_a_consultation_shows_how_its_window_is_counted_and_moved(site: Si
         "tdkt@example.vn",
     ):
         assert shown in page.text
+
+
+async def test_a_page_tells_what_its_own_notice_says(site: Site) -> None:
+    async with site.base.db.transaction() as session:
+        asked = await lifecycle.by_code(session, CODE)
+        asked.document, asked.publisher = "77/TB-SNV ngày 16/11/2026", "Sở Nội vụ"
+        asked.receiving_name = "Văn phòng UBND tỉnh"
+        asked.receiving_addresses = ["Số 2 đường Lúa"]
+        asked.legal_bases = [{**asked.legal_bases[0], "text": "Khoản 2 Điều 44 Nghị định số 152"}]
+    page = await site.get(f"/c/{CODE}")
+    for shown in (
+        "77/TB-SNV ngày 16/11/2026", "Sở Nội vụ", "Văn phòng UBND tỉnh", "Số 2 đường Lúa",
+        "Khoản 2 Điều 44 Nghị định số 152",
+    ):  # fmt: skip
+        assert shown in page.text
+    assert "Số 1 đường Hoa Sen" not in page.text
+    assert "0200 000 001" not in page.text
+    form = await site.get(f"/c/{CODE}/1/opinion")
+    assert "Người được giao xử lý tại Phòng Thi đua" in form.text
+
+
+async def test_a_page_of_an_early_close_says_when_and_why(site: Site) -> None:
+    async with site.base.db.transaction() as session:
+        asked = await lifecycle.by_code(session, CODE)
+        lifecycle.close(session, asked, "Đơn vị đã rút tờ trình", "command", site.now)
+    page = await site.get(f"/c/{CODE}")
+    (told,) = [line for line in page.text.split("Đợt này") if "đã ngừng nhận ý kiến từ" in line]
+    assert spell("vi", site.now) in told
+    assert "Lý do: Đơn vị đã rút tờ trình" in page.text
 
 
 async def test_a_candidate_shows_who_it_is_and_where_an_opinion_is_given(site: Site) -> None:
@@ -582,7 +613,7 @@ async def test_words_are_replaced_while_the_window_is_open_and_the_history_stays
 
 async def _another_code(site: Site, filed: Opinion) -> str:
     async with site.base.db.transaction() as session:
-        return await service.new_receipt(session, site.base.vault, "opinion", filed.id, NOW)
+        return await receipts.issue(session, site.base.vault, "opinion", filed.id, NOW)
 
 
 async def test_withdrawing_asks_first_and_keeps_the_history(site: Site) -> None:

@@ -28,7 +28,7 @@ from bot.clock import (
 )
 from bot.replies import Reply, Until, UserError, Word
 from bot.web.server import locale_of, page, services, session_of
-from handlers.consultations import lifecycle, service
+from handlers.consultations import bases, lifecycle, service
 from storage.models.consultations import (
     Award,
     Candidate,
@@ -37,7 +37,6 @@ from storage.models.consultations import (
     Publication,
     ScheduleChange,
 )
-from storage.models.office import Office
 from storage.models.traffic import Installation
 
 routes = web.RouteTableDef()
@@ -145,7 +144,7 @@ async def show_consultation(request: web.Request) -> web.Response:
         "consultation",
         one=summary(calendar, asked, len(asked.candidates), now),
         asked=asked,
-        office=await service.office_of(session, asked),
+        office=await service.receiver_of(session, asked),
         cards=[(one, award_name(request, one.award)) for one in asked.candidates],
         counted=_counted(calendar, asked),
         changes=await _moves(session, asked),
@@ -154,6 +153,7 @@ async def show_consultation(request: web.Request) -> web.Response:
         telegram=await telegram_link(session, asked.code),
         Until=Until,
         day_of=day_of,
+        basis_words=bases.words,
         now=now,
     )
 
@@ -207,7 +207,7 @@ class About:
 
     candidate: Candidate
     asked: Consultation
-    office: Office
+    office: service.Receiver
     award: str
     path: str
     openness: Openness
@@ -258,7 +258,7 @@ async def about_of(request: web.Request, session: AsyncSession) -> About:
     return About(
         found,
         asked,
-        await service.office_of(session, asked),
+        await service.receiver_of(session, asked),
         award_name(request, found.award),
         f"{path_of(asked)}/{number}",
         asked.openness(now),

@@ -84,7 +84,7 @@ async def _entry(
     request: web.Request, asked: Consultation, closes_at: datetime, moves: int
 ) -> Event:
     """The last hour before the close; a later download replaces it when the end has moved."""
-    office = await service.office_of(session_of(request), asked)
+    office = await service.receiver_of(session_of(request), asked)
     link = services(request).settings.links + path_of(asked)
     told: dict[str, Any] = {
         "title": asked.title,

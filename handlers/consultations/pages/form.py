@@ -20,9 +20,12 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import receipts
 from bot.limits import Limit, count, refuse_beyond
 from bot.replies import Reply, UserError, Word
+from bot.uploads import RefusedUpload
 from bot.vault import Vault
+from bot.web.posted import Admit, Posted, add_files, admit_file, read_form
 from bot.web.server import locale_of, own_session, services, session_of, source_of
 from handlers.consultations import service, uploads
 from handlers.consultations.concerns import looks_like_denunciation
@@ -30,18 +33,14 @@ from handlers.consultations.pages import opinion_form
 from handlers.consultations.pages.consultations import About, about_of, show
 from handlers.consultations.pages.files import qr
 from handlers.consultations.pages.opinion_form import Errors, Form
-from handlers.consultations.pages.posted import Admit, Posted, read_form
 from storage.models.base import new_id
 from storage.models.consultations import IdentityLevel, Opinion, OpinionState, Receipt, Stance
-from storage.models.traffic import StoredFile
 
 routes = web.RouteTableDef()
 CHANNEL = "form"
 SENT = Limit("form", 20, minutes=60)
 """Opinions from one address: a household or a small office, not a flood."""
 SENT_OVERALL = Limit("form-all", 3000, minutes=10)
-UPLOADED = Limit("form-files", 60, minutes=60)
-UPLOADED_OVERALL = Limit("form-files-all", 3000, minutes=10)
 ACTED = Limit("form-case", 60, minutes=60)
 OPEN_SECONDS = 1800
 """How long a page opened with a receipt can be acted on before the code must be typed again."""
@@ -64,7 +63,7 @@ def _form_page(
     about: About,
     form: Form,
     errors: Errors | None = None,
-    refused: Sequence[uploads.RefusedUpload] = (),
+    refused: Sequence[RefusedUpload] = (),
     status: int = 200,
 ) -> web.Response:
     return show(
@@ -108,34 +107,12 @@ async def read_back(request: web.Request) -> web.Response:
 
 
 async def _with_files(request: web.Request, form: Form, posted: Posted, errors: Errors) -> Form:
-    if posted.turned_away:
-        errors["files"] = posted.turned_away
-        return form
-    if len(form.files) + posted.offered > service.MOST_FILES:
-        errors["files"] = Reply("opinion-too-many-files", {"most": service.MOST_FILES})
-        return form
-    kept = await keep_files(request, posted)
-    return replace(form, files=(*form.files, *((one.id, one.name) for one in kept)))
-
-
-async def admit_file(request: web.Request) -> None:
-    """Counts one more file before it is looked at. Raises UserError beyond the limits."""
-    known, source = services(request), source_of(request)
-    now = known.clock()
-    async with known.db.transaction() as session:
-        await refuse_beyond(session, UPLOADED, source, now)
-        await refuse_beyond(session, UPLOADED_OVERALL, b"", now)
-        await count(session, UPLOADED, source, now)
-        await count(session, UPLOADED_OVERALL, b"", now)
-
-
-async def keep_files(request: web.Request, posted: Posted) -> list[StoredFile]:
-    """Rows for the files of a form that were taken in."""
-    if not posted.taken:
-        return []
-    known = services(request)
-    async with known.db.transaction() as session:
-        return uploads.keep(session, posted.taken, known.clock())
+    files, why = await add_files(
+        request, form.files, posted, service.MOST_FILES, "opinion-too-many-files"
+    )
+    if why is not None:
+        errors["files"] = why
+    return replace(form, files=files)
 
 
 def _review_page(
@@ -277,7 +254,7 @@ async def _again(session: AsyncSession, vault: Vault, earlier: Receipt, now: dat
     opinion = None if is_matter else await session.get(Opinion, earlier.subject_id)
     if opinion is not None and opinion.state == OpinionState.ERASED:
         raise UserError("pages-start-again")
-    code = await service.new_receipt(session, vault, earlier.subject_kind, earlier.subject_id, now)
+    code = await receipts.issue(session, vault, earlier.subject_kind, earlier.subject_id, now)
     return Sent(
         code,
         earlier.made_at,

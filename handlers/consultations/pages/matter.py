@@ -15,6 +15,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.replies import Reply, UserError
+from bot.uploads import RefusedUpload
+from bot.web.posted import Posted, keep_files, read_form
 from bot.web.server import own_session, services
 from handlers.consultations import erasing, service, uploads
 from handlers.consultations.pages.consultations import show
@@ -23,9 +25,7 @@ from handlers.consultations.pages.form import (
     admit_holder,
     confirm,
     count_act,
-    keep_files,
 )
-from handlers.consultations.pages.posted import Posted, read_form
 from storage.models.consultations import MatterState, Receipt, RestrictedMatter
 
 routes = web.RouteTableDef()
@@ -40,7 +40,7 @@ def matter_page(
     again: tuple[str, str] | None = None,
     done: Reply | None = None,
     problem: Reply | None = None,
-    refused: Sequence[uploads.RefusedUpload] = (),
+    refused: Sequence[RefusedUpload] = (),
     typed: str = "",
 ) -> web.Response:
     return show(

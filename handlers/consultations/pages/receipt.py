@@ -20,8 +20,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
+from bot import receipts
 from bot.limits import count
 from bot.replies import Reply, UserError, Word
+from bot.uploads import RefusedUpload
+from bot.web.posted import Posted, keep_files, read_form
 from bot.web.server import locale_of, own_session, services, source_of
 from handlers.consultations import erasing, service, uploads
 from handlers.consultations.pages.consultations import award_name, show
@@ -32,11 +35,9 @@ from handlers.consultations.pages.form import (
     admit_holder,
     confirm,
     count_act,
-    keep_files,
     receipt_link,
 )
 from handlers.consultations.pages.matter import matter_page
-from handlers.consultations.pages.posted import Posted, read_form
 from storage.models.consultations import (
     LIVE_STATES,
     Candidate,
@@ -48,7 +49,6 @@ from storage.models.consultations import (
     Receipt,
     Stance,
 )
-from storage.models.office import Office
 from storage.models.traffic import StoredFile
 
 routes = web.RouteTableDef()
@@ -60,7 +60,7 @@ class Case:
     """An opinion as its author sees it again."""
 
     opinion: Opinion
-    office: Office
+    office: service.Receiver
     award: str
     said: Sequence[CaseMessage]
     files: Sequence[str]
@@ -104,12 +104,17 @@ async def open_case(request: web.Request) -> web.Response:
     now = known.clock()
     async with known.db.transaction() as session:
         try:
-            await service.refuse_guessing(session, source, now)
+            await receipts.refuse_guessing(session, source, now)
         except UserError as error:
             return show(request, "ask_code", status=429, problem=error.reply)
-        found = await service.look_up(session, known.vault, typed)
+        receipt = await receipts.find(session, known.vault, typed)
+        if receipt is not None and not service.is_ours(receipt):
+            # Whoever gave the code has a page of that name.
+            signed = receipts.sign_pass(known.vault, receipt)
+            raise web.HTTPSeeOther(f"/tracuu/{receipt.subject_kind}/{signed}")
+        found = await service.opened_by(session, receipt, typed) if receipt else None
         if found is None:
-            await count(session, service.WRONG_CODES, source, now)
+            await count(session, receipts.WRONG_CODES, source, now)
             problem = Reply("pages-code-unknown")
             return show(request, "ask_code", status=422, problem=problem)
         if found.first_return:
@@ -135,7 +140,7 @@ def _case_page(
     again: str | None = None,
     done: Reply | None = None,
     problem: Reply | None = None,
-    refused: Sequence[uploads.RefusedUpload] = (),
+    refused: Sequence[RefusedUpload] = (),
     typed: str = "",
 ) -> web.Response:
     return show(
@@ -168,7 +173,7 @@ async def _case(
     live = opinion.state in (*LIVE_STATES, OpinionState.RESTRICTED)
     return Case(
         opinion,
-        await service.office_of(session, opinion.consultation),
+        await service.receiver_of(session, opinion.consultation),
         award_name(request, opinion.candidate.award),
         await service.questions(session, opinion),
         names.all(),

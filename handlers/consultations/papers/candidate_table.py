@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
+from bot.workbook import Sheet, Value, cell_text, letter
 from handlers.consultations.papers import wording
 from handlers.consultations.papers.award_names import AwardFinder
 from handlers.consultations.papers.draft import (
@@ -17,7 +18,6 @@ from handlers.consultations.papers.draft import (
     plain,
 )
 from handlers.consultations.papers.headings import also_in, column_of
-from handlers.consultations.papers.workbook import Sheet, Value, cell_text, letter
 
 LIMITS = {"name": 300, "position": 300, "unit": 300, "code": 60, "summary": 20_000}
 
@@ -209,10 +209,7 @@ class CandidateTable:
             position=_line(said.get("position", "")),
             unit=unit,
             summary=said.get("summary", ""),
-            born=_line(said.get("born", "")),
-            nationality=_line(said.get("nationality", "")),
             document_url=self._link(row, said.get("document_url", "")),
-            note=said.get("note", ""),
         )
 
     def _award(self, row: int, said: dict[str, str]) -> tuple[str, str]:

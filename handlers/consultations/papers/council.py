@@ -17,11 +17,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.clock import VIETNAM, Calendar, Counting, closing_day, last_day
 from bot.replies import UserError
 from bot.vault import Unreadable, Vault
-from handlers.consultations import lifecycle, service
+from handlers.consultations import bases, lifecycle, service
 from handlers.consultations.papers import export, report
 from storage.models.consultations import (
     Award,
     Candidate,
+    CaseMessage,
     Consultation,
     ConsultationState,
     IdentityLevel,
@@ -112,7 +113,8 @@ def _query(asked: Consultation | None) -> Select[*tuple[Any, ...]]:
             Consultation.code, Candidate.number, Candidate.name.label("candidate"),
             Award.name_vi.label("award"), Opinion.id, Opinion.version, Opinion.received_at,
             Opinion.in_window, Opinion.channel, Opinion.stance, Opinion.text, Opinion.identity,
-            Opinion.state, Opinion.reason, Opinion.decided_at, _FILES.label("files"),
+            Opinion.state, Opinion.reason, Opinion.decided_at, Opinion.handling,
+            Opinion.handled_at, _FILES.label("files"),
             Opinion.person_id, Person.wrapped_key, Person.name, Person.telephone,
             Person.postal_address,
         )
@@ -166,6 +168,8 @@ def _row(row: Row[*tuple[Any, ...]], vault: Vault, names: bool) -> export.Opinio
         state=str(row.state),
         decision_reason=row.reason,
         decided_at=_local(row.decided_at) if row.decided_at else None,
+        handling="" if withdrawn else row.handling,
+        handled_at=_local(row.handled_at) if row.handled_at and not withdrawn else None,
         **known,
     )
 
@@ -191,9 +195,12 @@ def _identity(row: Row[*tuple[Any, ...]], vault: Vault) -> dict[str, str]:
 
 
 async def council_report(
-    session: AsyncSession, code: str, calendar: Calendar, now: datetime
+    session: AsyncSession, code: str, calendar: Calendar, now: datetime, links: str = ""
 ) -> report.CouncilReport:
-    """What `report.write` puts on paper. Raises UserError before the consultation is closed."""
+    """What `report.write` puts on paper; `links` is the address of our own pages.
+
+    Raises UserError before the consultation is closed.
+    """
     asked = await lifecycle.by_code(session, code)
     if asked.state not in _ENDED or not asked.posted_on or not asked.closes_at:
         raise UserError("intake-report-not-closed", code=asked.code)
@@ -205,6 +212,9 @@ async def council_report(
         code=asked.code,
         title=asked.title,
         submission=asked.submission,
+        notice=asked.document,
+        publisher=asked.publisher,
+        receiver=(await service.receiver_of(session, asked)).contact,
         posted_on=asked.posted_on,
         days=asked.days,
         day_unit=_day_unit(asked),
@@ -214,7 +224,7 @@ async def council_report(
         closed_at=_local(asked.closes_at),
         made_at=_local(now),
         legal_bases=tuple(_basis(basis) for basis in asked.legal_bases),
-        media=await _media(session, asked),
+        media=await _media(session, asked, links),
         candidates=await _candidates(session, asked),
         counts=await _counts(session, asked),
         objections=await _objections(session, asked),
@@ -242,8 +252,8 @@ def _ends(
     }
 
 
-def _basis(basis: dict[str, Any]) -> str:
-    return " ".join(part for part in (basis.get("article"), basis.get("document")) if part)
+def _basis(basis: bases.Basis) -> report.BasisLine:
+    return report.BasisLine(bases.words(basis), bool(basis.get("verified")))
 
 
 async def _moved(session: AsyncSession, asked: Consultation) -> tuple[report.MovedEnd, ...]:
@@ -253,13 +263,21 @@ async def _moved(session: AsyncSession, asked: Consultation) -> tuple[report.Mov
     )
 
 
-async def _media(session: AsyncSession, asked: Consultation) -> tuple[report.MediumLine, ...]:
+async def _media(
+    session: AsyncSession, asked: Consultation, links: str
+) -> tuple[report.MediumLine, ...]:
     found = await session.scalars(
         select(Publication)
         .where(Publication.consultation_id == asked.id)
         .order_by(Publication.at, Publication.medium)
     )
-    return tuple(report.MediumLine(one.medium, _local(one.at), one.url) for one in found)
+    page = f"{links}/c/{asked.code}"
+    return tuple(
+        report.MediumLine("", _local(one.at), page)
+        if one.medium == lifecycle.OWN_PAGE
+        else report.MediumLine(one.medium, _local(one.at), one.url)
+        for one in found
+    )
 
 
 async def _candidates(
@@ -307,10 +325,36 @@ async def _objections(session: AsyncSession, asked: Consultation) -> tuple[repor
         .order_by(Candidate.number, Opinion.received_at, Opinion.id)
         .execution_options(yield_per=_CHUNK)
     )
-    return tuple([_objection(number, opinion, files) async for number, opinion, files in found])
+    said = await _exchanges(session, asked)
+    return tuple(
+        [
+            _objection(number, opinion, files, tuple(said.get(opinion.id, ())))
+            async for number, opinion, files in found
+        ]
+    )
 
 
-def _objection(number: int, opinion: Opinion, files: int) -> report.Objection:
+async def _exchanges(
+    session: AsyncSession, asked: Consultation
+) -> dict[str, list[report.Exchange]]:
+    """What was asked and answered, by opinion."""
+    found = await session.scalars(
+        select(CaseMessage)
+        .join(Opinion, Opinion.id == CaseMessage.opinion_id)
+        .where(Opinion.consultation_id == asked.id)
+        .order_by(CaseMessage.at, CaseMessage.id)
+    )
+    said: dict[str, list[report.Exchange]] = {}
+    for one in found:
+        exchange = report.Exchange(one.from_office, _local(one.at), one.text)
+        said.setdefault(one.opinion_id, []).append(exchange)
+    return said
+
+
+def _objection(
+    number: int, opinion: Opinion, files: int, exchange: tuple[report.Exchange, ...]
+) -> report.Objection:
+    decided = opinion.decided_at if opinion.state == OpinionState.ACCEPTED else None
     return report.Objection(
         candidate_number=number,
         stance="object" if opinion.stance == Stance.OBJECT else "inform",
@@ -320,7 +364,10 @@ def _objection(number: int, opinion: Opinion, files: int) -> report.Objection:
         in_window=opinion.in_window,
         text=opinion.text,
         evidence=files,
-        handling=opinion.reason,
+        accepted_at=_local(decided) if decided else None,
+        exchange=exchange,
+        handling=opinion.handling,
+        handled_at=_local(opinion.handled_at) if opinion.handled_at else None,
     )
 
 

@@ -139,10 +139,11 @@ class Paper:
         """Small print under a table: what its figures are."""
         self._body(text, italic=True, size=_SMALL)
 
-    def blank_lines(self, count: int) -> None:
-        """Dotted lines across the page, for writing on."""
-        for _ in range(count):
+    def blank_lines(self, count: int, with_next: int = 0) -> None:
+        """Dotted lines across the page, for writing on; the last ones stay with what follows."""
+        for left in range(count, 0, -1):
             paragraph = self._doc.add_paragraph()
+            paragraph.paragraph_format.keep_with_next = left <= with_next
             paragraph.paragraph_format.tab_stops.add_tab_stop(Mm(_WIDTH_MM), *_DOTTED)
             _spacing(paragraph, before=0, after=6)
             _run(paragraph, "\t", _BODY)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from bot.intake import Problem as Problem
+from bot.intake import Severity as Severity
 from bot.text import fold
+from bot.text import plain as plain
 
 Kind = Literal["person", "collective", "household", "posthumous", "foreign"]
-Severity = Literal["error", "warning"]
 Layer = Literal["submitter", "centre"]
 DayUnit = Literal["working", "calendar"]
 Counting = Literal["civil_code", "posting_day"]
@@ -31,7 +32,8 @@ class AwardName:
 
 @dataclass(frozen=True)
 class LegalBasis:
-    """One line of the notice's legal grounds; `document` and `article` only where recognised."""
+    """One line of the notice's legal grounds; `document` and `article` only where recognised,
+    for finding it again: what is shown is the text."""
 
     text: str
     document: str = ""
@@ -56,10 +58,7 @@ class Candidate:
     position: str = ""
     unit: str = ""
     summary: str = ""
-    born: str = ""
-    nationality: str = ""
     document_url: str = ""
-    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ class Notice:
     """At most 32 of A-Z, 0-9 and the hyphen: it stands in links."""
     title: str
     document: str = ""
-    """Number of the notice as issued, such as 12/TB-SNV."""
+    """Number of the notice as issued, such as 12/TB-SNV, and its date where it is said."""
     publisher: str = ""
     layer: Layer | None = None
     days: int | None = None
@@ -94,20 +93,6 @@ class Notice:
 
 
 @dataclass(frozen=True)
-class Problem:
-    """What is wrong and what to do; the words are those of `key` with `args`."""
-
-    key: str
-    severity: Severity
-    sheet: str = ""
-    row: int | None = None
-    column: str = ""
-    """Letter of the column as the spreadsheet shows it."""
-    value: str = ""
-    args: Mapping[str, str | int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Draft:
     notices: tuple[Notice, ...]
     problems: tuple[Problem, ...]
@@ -123,11 +108,6 @@ class Draft:
     @property
     def can_be_imported(self) -> bool:
         return bool(self.notices) and not self.errors
-
-
-def plain(text: str) -> str:
-    """Folded words only: "1. Họ và tên:" and "1 HO VA TEN" agree."""
-    return " ".join(re.findall(r"[^\W_]+", fold(text)))
 
 
 _ADDRESSED_AS = re.compile(r"^(?:(?:ong|ba|co|anh|chi|dong chi|liet si|me)\b\s*)+(?=\w+ \w)")

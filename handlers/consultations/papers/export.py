@@ -10,20 +10,18 @@ from __future__ import annotations
 import csv
 import json
 import os
-import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import xlsxwriter  # it ships no types
-
 from bot.text import split, utf16_length
+from bot.workbook import clean, inert
+from handlers.consultations.papers import sheets
 
-FORMAT = "neuguong-opinions/1"
+FORMAT = "neuguong-opinions/2"
 
 Say = Callable[..., str]
 FileFormat = Literal["xlsx", "csv", "json"]
@@ -62,6 +60,9 @@ class OpinionRow:
     state: str = "filed"
     decision_reason: str = ""
     decided_at: datetime | None = None
+    handling: str = ""
+    """What the office checked and found, of an objection or information."""
+    handled_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,8 @@ COLUMNS = (
     Column("state", "papers-export-state", "papers-holds-state", 18, _STATES),
     Column("decision_reason", "papers-export-reason", "papers-holds-reason", 40),
     Column("decided_at", "papers-export-decided", "papers-holds-decided", 18),
+    Column("handling", "papers-export-handling", "papers-holds-handling", 40),
+    Column("handled_at", "papers-export-handled", "papers-holds-handled", 18),
 )
 
 STORED: Mapping[str, tuple[str, ...]] = {
@@ -162,6 +165,9 @@ STORED: Mapping[str, tuple[str, ...]] = {
     "reason": ("decision_reason",),
     "decided_by": (),
     "decided_at": ("decided_at",),
+    "handling": ("handling",),
+    "handled_by": (),
+    "handled_at": ("handled_at",),
 }
 """What becomes of each stored column of an opinion; () is the decision to leave it out."""
 
@@ -223,7 +229,7 @@ def _code(value: object) -> str | int | bool | None:
         return value.isoformat(timespec="seconds")
     if isinstance(value, int) or value is None:
         return value
-    return _clean(str(value))
+    return clean(str(value))
 
 
 def as_words(row: OpinionRow, say: Say) -> list[str | int]:
@@ -234,29 +240,12 @@ def as_words(row: OpinionRow, say: Say) -> list[str | int]:
 def _cell(value: object, words: Mapping[str, str] | None, say: Say) -> str | int:
     if words is not None:
         code = str(value).lower()
-        return say(words[code]) if code in words else _clean(code)
+        return say(words[code]) if code in words else clean(code)
     if isinstance(value, int):
         return value
     if isinstance(value, datetime):
         return value.strftime("%d/%m/%Y %H:%M:%S")
-    return "" if value is None else _clean(str(value))
-
-
-_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-
-
-def _clean(text: str) -> str:
-    """NFC without what XML and spreadsheets cannot hold; line ends as \\n."""
-    return unicodedata.normalize("NFC", _UNWRITABLE.sub("", text.replace("\r\n", "\n")))
-
-
-def inert(text: str) -> str:
-    """Text that a spreadsheet would take for a formula gets an apostrophe, as a person types it.
-
-    Blanks before the sign and its full-width forms count too.
-    """
-    start = text.lstrip(" \u00a0\u3000")[:1]
-    return f"'{text}" if start and start in "=+-@\t\r\n|＝＋－＠" else text
+    return "" if value is None else clean(str(value))
 
 
 def _write_json(rows: _Counted, path: Path) -> None:
@@ -280,8 +269,8 @@ def _write_csv(rows: _Counted, path: Path, say: Say) -> None:
 
 def _write_xlsx(rows: _Counted, path: Path, say: Say, scope: ExportScope) -> None:
     options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-    with xlsxwriter.Workbook(str(path), options) as book:
-        book.set_properties({"title": _clean(scope.title), "comments": FORMAT})
+    with sheets.writing(path, options) as book:
+        book.set_properties({"title": clean(scope.title), "comments": FORMAT})
         pens = _pens(book)
         about = book.add_worksheet(say("papers-export-sheet-about"))
         sheet = book.add_worksheet(say("papers-export-sheet-opinions"))
@@ -325,7 +314,10 @@ def _open_sheet(sheet: Any, say: Say, pens: dict[str, Any]) -> None:
 def _write_row(
     sheet: Any, at: int, row: OpinionRow, say: Say, pens: dict[str, Any], long_texts: _LongTexts
 ) -> None:
-    for index, value in enumerate(as_words(row, say)):
+    words = as_words(row, say)
+    widths = [column.width for column in COLUMNS]
+    sheet.set_row(at, sheets.height(zip(map(str, words), widths, strict=True)))
+    for index, value in enumerate(words):
         instant = getattr(row, COLUMNS[index].key)
         if isinstance(instant, datetime):
             sheet.write_datetime(at, index, instant.replace(tzinfo=None), pens["instant"])
@@ -334,6 +326,9 @@ def _write_row(
         elif value:
             fitting = long_texts.cut(value, row.opinion_id, COLUMNS[index].heading)
             sheet.write_string(at, index, fitting, pens["text"])
+
+
+_LONG_WIDTHS = (24, 18, 8, 120)
 
 
 class _LongTexts:
@@ -360,6 +355,7 @@ class _LongTexts:
         if self._sheet is None:
             self._begin()
         self._at += 1
+        self._sheet.set_row(self._at, sheets.height([(piece, _LONG_WIDTHS[3])]))
         self._sheet.write_string(self._at, 0, opinion_id, self._pens["text"])
         self._sheet.write_string(self._at, 1, heading, self._pens["text"])
         self._sheet.write_number(self._at, 2, number, self._pens["number"])
@@ -367,7 +363,7 @@ class _LongTexts:
 
     def _begin(self) -> None:
         self._sheet = self._book.add_worksheet(self._say("papers-export-sheet-long"))
-        for index, width in enumerate((24, 18, 8, 120)):
+        for index, width in enumerate(_LONG_WIDTHS):
             self._sheet.set_column(index, index, width)
         heads = (
             "papers-export-opinion",
@@ -384,8 +380,8 @@ def _write_about(
 ) -> None:
     sheet.set_paper(9)
     sheet.fit_to_pages(1, 0)
-    sheet.set_column(0, 0, 30)
-    sheet.set_column(1, 1, 100)
+    for index, width in enumerate(_ABOUT_WIDTHS):
+        sheet.set_column(index, index, width)
     everything = say("papers-about-everything")
     lines = (
         (say("papers-about-title"), scope.title),
@@ -400,19 +396,33 @@ def _write_about(
     )
     sheet.write_string(0, 0, say("papers-about-heading"), pens["title"])
     for at, (label, words) in enumerate(lines, start=2):
-        sheet.write_string(at, 0, label, pens["label"])
-        sheet.write_string(at, 1, _clean(words), pens["text"])
+        _about(sheet, at, label, clean(words), pens)
     at = len(lines) + 3
     sheet.write_string(at, 0, say("papers-about-column"), pens["head"])
     sheet.write_string(at, 1, say("papers-about-holds"), pens["head"])
     for column in COLUMNS:
         at += 1
-        sheet.write_string(at, 0, say(column.heading), pens["label"])
-        sheet.write_string(at, 1, say(column.holds), pens["text"])
+        _about(sheet, at, say(column.heading), say(column.holds), pens)
+
+
+_ABOUT_WIDTHS = (30, 100)
+
+
+def _about(sheet: Any, at: int, label: str, words: str, pens: dict[str, Any]) -> None:
+    sheet.set_row(at, sheets.height(zip((label, words), _ABOUT_WIDTHS, strict=True)))
+    sheet.write_string(at, 0, label, pens["label"])
+    sheet.write_string(at, 1, words, pens["text"])
 
 
 def _period(scope: ExportScope, say: Say) -> str:
     if scope.period_from is None or scope.period_to is None:
         return say("papers-about-no-period")
-    start, end = (t.strftime("%H:%M %d/%m/%Y") for t in (scope.period_from, scope.period_to))
-    return say("papers-about-period-words", start=start, end=end)
+    start = scope.period_from.strftime("%H:%M %d/%m/%Y")
+    return say("papers-about-period-words", start=start, end=_ends(scope.period_to))
+
+
+def _ends(instant: datetime) -> str:
+    """An end at midnight is the 24th hour of the day before it."""
+    if (instant.hour, instant.minute) != (0, 0):
+        return instant.strftime("%H:%M %d/%m/%Y")
+    return (instant - timedelta(days=1)).strftime("24:00 %d/%m/%Y")

@@ -7,26 +7,13 @@ of our own template in English.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
-from handlers.consultations.papers.draft import plain
-
-_LONGEST_HEADING = 90
-
-
-@dataclass(frozen=True)
-class _Rule:
-    field: str
-    pattern: re.Pattern[str]
-
-
-def _rules(*pairs: tuple[str, str]) -> tuple[_Rule, ...]:
-    return tuple(_Rule(name, re.compile(pattern)) for name, pattern in pairs)
-
+from bot.intake import Headings
+from bot.text import plain
 
 # The first rule that matches decides, so the narrow ones stand first. A field that begins with
 # "_" is recognised in order to be left out.
-_COLUMNS = _rules(
+_COLUMNS = Headings(
     ("number", r"^(s?tt|so tt|so thu tu|no|number)$"),
     ("_other", r"\b(cccd|cmnd|dinh danh|tai khoan|ma so thue|so quyet dinh|tong so nam)\b"),
     ("_received", r"\b(da duoc (tang|khen|dat)|da khen|khen thuong da|already received)\b"),
@@ -52,7 +39,7 @@ _COLUMNS = _rules(
 # A heading may carry several details in one column: "Họ và tên, chức vụ, đơn vị công tác".
 _ALSO = {"position": "chuc vu", "unit": "don vi|noi cong tac|co quan", "born": "nam sinh"}
 
-_LABELS = _rules(
+_LABELS = Headings(
     ("document", r"^(thong bao so|so thong bao|so van ban|so ky hieu|notice number)$"),
     ("code", r"^(ma|ma dot( lay y kien)?|ma thong bao|ma so( dot)?|code)$"),
     (
@@ -111,12 +98,7 @@ _HINT_HEADINGS = re.compile(r"^(cach ghi|huong dan( ghi)?|how to fill( in)?)$")
 
 
 def column_of(heading: str) -> str | None:
-    if len(heading) > 2 * _LONGEST_HEADING:
-        return None
-    words = plain(re.sub(r"\([^)]*\)", " ", heading)) or plain(heading)
-    if not words or len(words) > _LONGEST_HEADING:
-        return None
-    return next((r.field for r in _COLUMNS if r.pattern.search(words)), None)
+    return _COLUMNS.field_of(heading)
 
 
 def also_in(heading: str) -> tuple[str, ...]:
@@ -129,10 +111,7 @@ def also_in(heading: str) -> tuple[str, ...]:
 def label_of(text: str) -> tuple[str, str] | None:
     """The detail a label names and what follows its colon in the same cell."""
     head, _, rest = text.partition(":")
-    words = plain(re.sub(r"\([^)]*\)", " ", head))
-    if not words or len(words) > _LONGEST_HEADING:
-        return None
-    field = next((r.field for r in _LABELS if r.pattern.search(words)), None)
+    field = _LABELS.field_of(head) if head.strip() else None
     return (field, rest.strip()) if field else None
 
 

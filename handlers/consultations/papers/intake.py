@@ -10,22 +10,26 @@ draft is never changed from a file: every difference is shown as refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any, Literal
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
-from bot.clock import Calendar, OutsideCoverage, end_of_day
+from bot import intake
+from bot.clock import Calendar, OutsideCoverage, end_of_day, local_day
+from bot.intake import Action as Action
+from bot.intake import Say
+from bot.replies import Until
 from bot.text import fold
-from handlers.consultations import lifecycle
+from handlers.consultations import bases, lifecycle
 from handlers.consultations.papers import draft as read
 from handlers.consultations.papers import intake_candidates
 from handlers.consultations.papers.intake_candidates import Fields
-from handlers.consultations.papers.spreadsheet import explain
+from handlers.consultations.papers.usual_window import UsualWindow, usual_window
 from handlers.consultations.service import note
 from storage.models.base import new_id
 from storage.models.consultations import (
@@ -37,12 +41,6 @@ from storage.models.consultations import (
 )
 from storage.models.office import Office
 
-Say = Callable[..., str]
-Action = Literal["create", "update", "remove", "unchanged", "refuse"]
-
-USUAL_DAYS = 10
-"""What a notice without a number of days gets, with a warning (Decree 152/2025, article 44)."""
-
 _WORDS = {
     "create": "intake-create",
     "update": "intake-update",
@@ -51,6 +49,12 @@ _WORDS = {
 }
 _LABELS = {
     "title": "papers-label-title",
+    "document": "papers-label-document",
+    "publisher": "papers-label-publisher",
+    "receiving_name": "papers-label-office",
+    "receiving_addresses": "papers-label-address",
+    "receiving_telephone": "papers-label-telephone",
+    "receiving_email": "papers-label-email",
     "layer": "papers-label-layer",
     "submission": "papers-label-submission",
     "legal_bases": "papers-label-legal-basis",
@@ -80,21 +84,18 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Plan:
-    lines: tuple[Line, ...] = ()
-    problems: tuple[read.Problem, ...] = ()
+class Span:
+    """From when until when a draft would take opinions."""
 
-    def count(self, action: Action) -> int:
-        return sum(line.action == action for line in self.lines)
+    code: str
+    posted_on: date | None
+    """None: from the day it is published."""
+    closes_at: datetime | None
 
-    @property
-    def has_errors(self) -> bool:
-        """Nothing of it may then be committed."""
-        return bool(self.count("refuse")) or any(p.severity == "error" for p in self.problems)
 
-    @property
-    def changes_nothing(self) -> bool:
-        return not any(line.action in ("create", "update", "remove") for line in self.lines)
+@dataclass(frozen=True)
+class Plan(intake.Plan[Line]):
+    spans: tuple[Span, ...] = ()
 
 
 @dataclass
@@ -106,6 +107,7 @@ class _Making:
     document_title: str
     lines: list[Line] = field(default_factory=list)
     problems: list[read.Problem] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
 
     def problem(self, key: str, severity: read.Severity, **args: str | int) -> None:
         self.problems.append(read.Problem(key, severity, args=args))
@@ -140,8 +142,9 @@ async def import_consultations(
     making.problems.extend(draft.problems)
     for notice in draft.notices:
         await _take(making, notice)
+        await _remark_on_awards(making, notice)
     await session.flush()
-    return Plan(tuple(making.lines), tuple(making.problems))
+    return Plan(tuple(making.lines), tuple(making.problems), tuple(making.spans))
 
 
 async def _take(making: _Making, notice: read.Notice) -> None:
@@ -211,17 +214,19 @@ async def _candidates(making: _Making, asked: Consultation, notice: read.Notice)
 
 def _wanted(making: _Making, notice: read.Notice, asked: Consultation | None) -> Fields:
     """What the file says, column by column; what it leaves out stays as it is, or is usual."""
-    days = notice.days or (asked.days if asked else None)
-    if days is None:
-        making.problem("intake-usual-window", "warning", code=notice.code, days=USUAL_DAYS)
-    end = notice.announced_end
     kept: Mapping[str, Any] = vars(asked) if asked else {}
+    layer = notice.layer or kept.get("layer", "submitter")
+    days = notice.days or kept.get("days") or _usual_days(making, notice, layer)
+    end = notice.announced_end
     return {
         "title": notice.title,
-        "layer": notice.layer or kept.get("layer", "submitter"),
+        "layer": layer,
         "submission": notice.submission or kept.get("submission", ""),
+        "document": notice.document or kept.get("document", ""),
+        "publisher": notice.publisher[:300] or kept.get("publisher", ""),
+        **_receiver(notice, kept),
         "legal_bases": _legal_bases(notice, asked),
-        "days": days or USUAL_DAYS,
+        "days": days,
         "day_unit": notice.day_unit or kept.get("day_unit", "working"),
         "counting": notice.counting or kept.get("counting", "civil_code"),
         "posted_on": notice.posted_on or kept.get("posted_on"),
@@ -231,20 +236,44 @@ def _wanted(making: _Making, notice: read.Notice, asked: Consultation | None) ->
     }
 
 
+def _usual_days(making: _Making, notice: read.Notice, layer: read.Layer) -> int:
+    rule = usual_window(layer, notice.posted_on or local_day(making.now))
+    if rule is None:
+        making.problem("intake-no-window", "error", code=notice.code)
+        return 1
+    _warn_of_usual(making, notice.code, rule)
+    return rule.days
+
+
+def _warn_of_usual(making: _Making, code: str, rule: UsualWindow) -> None:
+    key = "intake-usual-window" if rule.verified else "intake-usual-window-unverified"
+    making.problem(key, "warning", code=code, days=rule.days, basis=rule.basis)
+
+
+def _receiver(notice: read.Notice, kept: Mapping[str, Any]) -> Fields:
+    return {
+        "receiving_name": notice.office or kept.get("receiving_name", ""),
+        "receiving_addresses": list(notice.addresses) or kept.get("receiving_addresses", []),
+        "receiving_telephone": notice.telephone or kept.get("receiving_telephone", ""),
+        "receiving_email": notice.email or kept.get("receiving_email", ""),
+    }
+
+
 def _said(value: bool | None, otherwise: bool) -> bool:
     return otherwise if value is None else value
 
 
 def _legal_bases(notice: read.Notice, asked: Consultation | None) -> list[dict[str, Any]]:
     """A basis already there keeps its dates and its standing; a new one is not yet verified."""
-    known = {(b["document"], b["article"]): b for b in asked.legal_bases} if asked else {}
-    unchecked = {"effective_from": None, "effective_to": None, "checked_on": None}
-    bases = []
+    rows = asked.legal_bases if asked else []
+    known = {basis["text"]: basis for basis in rows if basis.get("text")}
+    unworded = {(b["document"], b["article"]): b for b in rows if not b.get("text")}
+    wanted = []
     for basis in notice.legal_bases:
-        document = basis.document or basis.text
-        fresh = {"document": document, "article": basis.article, **unchecked, "verified": False}
-        bases.append(known.get((document, basis.article), fresh))
-    return bases
+        fresh = {"text": basis.text, "document": basis.document, "article": basis.article}
+        old = known.get(basis.text) or unworded.get((basis.document, basis.article), {})
+        wanted.append({**bases.UNCHECKED, **old, **fresh})
+    return wanted
 
 
 def _differing(asked: Consultation, wanted: Fields) -> tuple[str, ...]:
@@ -280,8 +309,24 @@ def _schedule(making: _Making, asked: Consultation) -> None:
     except OutsideCoverage as error:
         making.problem("intake-outside-calendar", "error", code=asked.code, **_range(error))
         return
+    making.spans.append(Span(asked.code, asked.posted_on, asked.closes_at))
     if lifecycle.announced_too_short(asked):
         making.problem("intake-announced-too-short", "warning", code=asked.code)
+    if asked.closes_at is not None and asked.closes_at <= making.now:
+        making.problem("intake-window-over", "warning", code=asked.code)
+
+
+async def _remark_on_awards(making: _Making, notice: read.Notice) -> None:
+    """The catalogue says of each award whether the people must be asked; not all need it."""
+    proposed = {candidate.award for candidate in notice.candidates}
+    found = await making.session.scalars(
+        select(Award)
+        .where(Award.code.in_(proposed), Award.requires_consultation.is_(False))
+        .order_by(Award.code)
+    )
+    for award in found:
+        args = {"code": notice.code, "award": award.name_vi, "award_code": award.code}
+        making.problem("intake-award-needs-none", "warning", **args)
 
 
 def _range(error: OutsideCoverage) -> dict[str, str]:
@@ -290,9 +335,10 @@ def _range(error: OutsideCoverage) -> dict[str, str]:
 
 
 async def _office(making: _Making, notice: read.Notice) -> Office | None:
-    """The office there is, or of several the one the notice names; made from the notice at first.
+    """Who keeps the file: the office there is, or of several the one the notice names.
 
-    What an office is called is kept: the notice's words never change it.
+    Made from the notice at first. Its own details never change from a notice: whom the public is
+    told to write to is kept with the consultation.
     """
     offices = (await making.session.scalars(select(Office))).all()
     named = [office for office in offices if fold(office.name) == fold(notice.office)]
@@ -314,7 +360,7 @@ async def _office(making: _Making, notice: read.Notice) -> Office | None:
 async def _new_office(session: AsyncSession, notice: read.Notice, name: str) -> Office:
     office = Office(
         id=new_id(), code=read.notice_code(name) or "OFFICE", name=name,
-        addresses=list(notice.addresses), telephone=notice.telephone[:40], email=notice.email,
+        addresses=list(notice.addresses), telephone=notice.telephone, email=notice.email,
     )  # fmt: skip
     session.add(office)
     await session.flush()
@@ -322,13 +368,19 @@ async def _new_office(session: AsyncSession, notice: read.Notice, name: str) -> 
 
 
 def describe(plan: Plan, say: Say) -> Iterator[str]:
-    """The plan in words: problems first, then one line for each thing that is not unchanged."""
-    for problem in plan.problems:
-        key = "intake-error" if problem.severity == "error" else "intake-warning"
-        yield say(key, problem=explain(problem, say))
+    """The plan in words: problems, one line for each thing that is not unchanged, the windows."""
+    yield from intake.describe_problems(plan.problems, say)
     for line in plan.lines:
         if line.action != "unchanged":
             yield _line(line, say)
+    for span in plan.spans:
+        yield _span(span, say)
+
+
+def _span(span: Span, say: Say) -> str:
+    if span.posted_on is None or span.closes_at is None:
+        return say("intake-span-unposted", code=span.code)
+    return say("intake-span", code=span.code, opens=span.posted_on, closes=Until(span.closes_at))
 
 
 def _line(line: Line, say: Say) -> str:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from handlers.consultations import published_files
 from handlers.consultations.papers import draft as read
 from storage.models.base import new_id
 from storage.models.consultations import (
@@ -99,11 +100,14 @@ async def apply(session: AsyncSession, asked: Consultation, planned: Sequence[Pl
 
 
 async def _remove(session: AsyncSession, asked: Consultation, candidate: Candidate) -> None:
+    published = [candidate.portrait_id, *(paper.file_id for paper in candidate.documents)]
     for document in candidate.documents:
         await session.delete(document)
     await session.flush()
     await session.delete(candidate)
     await session.flush()
+    for file_id in published:
+        await published_files.discard(session, file_id)
     await session.refresh(asked, ["candidates"])
 
 

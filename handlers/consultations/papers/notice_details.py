@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TypeVar
 
+from bot.workbook import Sheet, Value, cell_text, letter
 from handlers.consultations.papers import wording
 from handlers.consultations.papers.draft import (
     Candidate,
@@ -21,11 +22,11 @@ from handlers.consultations.papers.draft import (
     plain,
 )
 from handlers.consultations.papers.headings import REPEATED, is_hint_heading, label_of
-from handlers.consultations.papers.workbook import Sheet, Value, cell_text, letter
 
 _T = TypeVar("_T")
 
-_LIMITS = {"title": 500, "submission": 300, "office": 300, "url": 500, "email": 120}
+_LIMITS = {"title": 500, "url": 500, "email": 120, "telephone": 40}
+"""Characters; 300 for every other detail of one line."""
 _TITLE = re.compile(r"^(danh sach|thong bao|bieu tong hop|tong hop danh sach)\b")
 _TITLE_ENDS = re.compile(r"^(kem theo|ban hanh kem|dinh kem|don vi tinh|ngay|so \d)\b")
 _MOTTO = re.compile(r"^(cong hoa xa hoi|doc lap tu do|mau so|bieu so|phu luc)\b")
@@ -206,7 +207,7 @@ class NoticeMaker:
             if code != found.text:
                 self._report("papers-detail-code-changed", "warning", found, code=code)
             return code
-        code = notice_code(document) or made_up_code(title)
+        code = notice_code(_number_in(document)) or made_up_code(title)
         key = "papers-notice-no-code"
         self.problems.append(
             Problem(key, "warning", self._details.sheet.name, args={"code": code})
@@ -296,6 +297,11 @@ def _ends_before_it_begins(notice: Notice) -> bool:
     return bool(
         notice.posted_on and notice.announced_end and notice.announced_end < notice.posted_on
     )
+
+
+def _number_in(document: str) -> str:
+    """ "12/TB-SNV ngày 20/11/2026" without its date."""
+    return next((word for word in document.split() if word[0].isdigit()), document)
 
 
 def _number_after(line: str, phrase: str) -> str:

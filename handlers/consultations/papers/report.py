@@ -15,6 +15,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+from bot.clock import end_of_day
 from bot.text import fold
 from handlers.consultations.papers.document import Frame, Paper
 from handlers.consultations.papers.draft import Counting, DayUnit
@@ -53,10 +54,18 @@ class CandidateLine:
 
 
 @dataclass(frozen=True)
+class BasisLine:
+    words: str
+    verified: bool
+    """Somebody compared it with the document; where nobody did, the reader is told."""
+
+
+@dataclass(frozen=True)
 class MediumLine:
     """Where and when the notice appeared; `reference` is a link, or a newspaper's issue."""
 
     medium: str
+    """"" for our own public page."""
     at: datetime
     reference: str = ""
 
@@ -81,8 +90,17 @@ class Count:
 
 
 @dataclass(frozen=True)
+class Exchange:
+    """A question of the office to the author, or the author's answer."""
+
+    from_office: bool
+    at: datetime
+    text: str
+
+
+@dataclass(frozen=True)
 class Objection:
-    """One objection or piece of information that the office took up."""
+    """One objection or piece of information, and what the office did with it."""
 
     candidate_number: int
     stance: Literal["object", "inform"]
@@ -93,8 +111,12 @@ class Objection:
     text: str
     evidence: int
     """How many files came with it."""
+    accepted_at: datetime | None = None
+    """None: not yet decided upon."""
+    exchange: tuple[Exchange, ...] = ()
     handling: str = ""
-    result: str = ""
+    """What was checked and found."""
+    handled_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +137,7 @@ class CouncilReport:
     counts: tuple[Count, ...] = ()
     objections: tuple[Objection, ...] = ()
     media: tuple[MediumLine, ...] = ()
-    legal_bases: tuple[str, ...] = ()
+    legal_bases: tuple[BasisLine, ...] = ()
     announced_end: date | None = None
     """The last day as the notice said it."""
     moved: tuple[MovedEnd, ...] = ()
@@ -130,6 +152,10 @@ class CouncilReport:
     addressee: str = ""
     notice: str = ""
     """Number and date of the notice."""
+    publisher: str = ""
+    """Who issued it, where that is said."""
+    receiver: str = ""
+    """The office that received opinions, with its addresses."""
     submission: str = ""
     """Number and date of the submitting unit's proposal."""
     symbol: str = ""
@@ -177,19 +203,48 @@ def _frame(report: CouncilReport, say: Say) -> Frame:
 def _opening(paper: Paper, report: CouncilReport, say: Say) -> None:
     for basis in report.legal_bases:
         last = basis is report.legal_bases[-1]
-        words = clean(basis).rstrip(" ;.,")
-        whole = fold(words).startswith("can cu ")
-        begins = words if whole else say("papers-report-basis", basis=words)
-        paper.basis(begins + ("." if last else ";"))
-    notice = report.notice or say("papers-report-blank-notice")
-    args = {"agency": report.agency, "notice": notice, "title": report.title, "code": report.code}
-    paper.text(say("papers-report-opening", **args))
+        paper.basis(_basis(basis, say) + ("." if last else ";"))
+    args = {"agency": report.agency, "title": report.title, "code": report.code}
+    paper.text(say("papers-report-opening", notice=_notice(report, say), **args))
+
+
+def _basis(basis: BasisLine, say: Say) -> str:
+    words = clean(basis.words).rstrip(" ;.,")
+    if not fold(words).startswith("can cu "):
+        begins = fold(words).startswith(_BEGINNINGS)
+        words = say("papers-report-basis", basis=words[0].lower() + words[1:] if begins else words)
+    return words if basis.verified else say("papers-report-basis-unverified", basis=words)
+
+
+_BEGINNINGS = ("khoan ", "dieu ", "diem ")
+"""What is written small in the middle of a sentence."""
+
+
+def _notice(report: CouncilReport, say: Say) -> str:
+    if not report.notice:
+        return say("papers-report-blank-notice")
+    words = clean(report.notice)
+    if not fold(words).startswith("thong bao"):
+        dated = " ngay " in fold(words)
+        key = "papers-report-notice" if dated else "papers-report-notice-undated"
+        words = say(key, number=words)
+    if not report.publisher or fold(report.publisher) == fold(report.agency):
+        return words
+    return say("papers-report-notice-by", notice=words, publisher=clean(report.publisher))
+
+
+def _submission(report: CouncilReport, say: Say) -> str:
+    words = clean(report.submission)
+    if not words:
+        return say("papers-report-blank-submission")
+    numbered = words[0].isdigit()
+    return say("papers-report-submission", number=words) if numbered else words
 
 
 def _candidates(paper: Paper, report: CouncilReport, say: Say) -> None:
     paper.part(say("papers-report-part-candidates"))
-    submission = report.submission or say("papers-report-blank-submission")
     count = _number(len(report.candidates))
+    submission = _submission(report, say)
     paper.text(say("papers-report-candidates", count=count, submission=submission))
     rows = [
         (
@@ -218,7 +273,7 @@ def _publication(paper: Paper, report: CouncilReport, say: Say) -> None:
         paper.text(say("papers-report-no-media"))
         return
     rows = [
-        (str(i), clean(m.medium), _instant(m.at), clean(m.reference))
+        (str(i), clean(m.medium) or say("web-name"), _instant(m.at), clean(m.reference))
         for i, m in enumerate(report.media, start=1)
     ]
     headings = (
@@ -245,8 +300,11 @@ def _window(paper: Paper, report: CouncilReport, say: Say) -> None:
         args = {"old": _until(moved.old, say), "new": _until(moved.new, say)}
         paper.text(say("papers-report-moved", reason=clean(moved.reason), **args))
     paper.text(say("papers-report-closed", at=_until(report.closed_at, say)))
-    if warning := shortfall(report):
-        paper.warning(say(warning))
+    if report.receiver:
+        paper.text(say("papers-report-receiving", receiver=clean(report.receiver)))
+    for warning in (shortfall(report), cut_short(report)):
+        if warning:
+            paper.warning(say(warning))
 
 
 def shortfall(report: CouncilReport) -> str | None:
@@ -259,6 +317,16 @@ def shortfall(report: CouncilReport) -> str | None:
     if len(shorter) == len(report.ends):
         return "papers-report-short-both"
     return "papers-report-short-one"
+
+
+def cut_short(report: CouncilReport) -> str | None:
+    """Key of the warning when opinions were taken for less time than was computed."""
+    shorter = [way for way, end in report.ends.items() if report.closed_at < end_of_day(end)]
+    if not shorter:
+        return None
+    if len(shorter) == len(report.ends):
+        return "papers-report-cut-short-both"
+    return "papers-report-cut-short-one"
 
 
 def _totals(paper: Paper, report: CouncilReport, say: Say) -> None:
@@ -368,15 +436,34 @@ def _objection(paper: Paper, objection: Objection, say: Say) -> None:
         channel=_channel(objection.channel, say),
         identity=say(_IDENTITIES[objection.identity_level]),
     )
-    blank = say("papers-report-blank")
     evidence = say("papers-report-no-evidence")
     if objection.evidence:
         evidence = say("papers-report-evidence-count", count=_number(objection.evidence))
     paper.labelled(say("papers-report-label-received"), received)
     paper.labelled(say("papers-report-label-text"), clean(objection.text))
     paper.labelled(say("papers-report-label-evidence"), evidence)
-    paper.labelled(say("papers-report-label-handling"), clean(objection.handling) or blank)
-    paper.labelled(say("papers-report-label-result"), clean(objection.result) or blank)
+    paper.labelled(say("papers-report-label-handling"), _handling(objection, say))
+    paper.labelled(say("papers-report-label-result"), _result(objection, say))
+
+
+def _handling(objection: Objection, say: Say) -> str:
+    """Where it stands, and what was asked and answered."""
+    if objection.accepted_at is None:
+        lines = [say("papers-report-not-decided")]
+    else:
+        lines = [say("papers-report-accepted", at=_spelled(objection.accepted_at, say))]
+    for one in objection.exchange:
+        key = "papers-report-asked" if one.from_office else "papers-report-answered"
+        words = clean(one.text) or say("papers-report-files-only")
+        lines.append(say(key, at=_spelled(one.at, say), words=words))
+    return "\n".join(lines)
+
+
+def _result(objection: Objection, say: Say) -> str:
+    if not objection.handling or objection.handled_at is None:
+        return say("papers-report-blank")
+    noted = _spelled(objection.handled_at, say)
+    return say("papers-report-result", words=clean(objection.handling), at=noted)
 
 
 def _restricted(paper: Paper, report: CouncilReport, say: Say) -> None:
@@ -389,7 +476,8 @@ def _restricted(paper: Paper, report: CouncilReport, say: Say) -> None:
 
 def _closing(paper: Paper, report: CouncilReport, say: Say) -> None:
     paper.part(say("papers-report-part-remarks"))
-    paper.blank_lines(4)
+    # A signature that has a page to itself could be put under any paper.
+    paper.blank_lines(4, with_next=2)
     paper.last_words(say("papers-report-closing", agency=report.agency))
 
 

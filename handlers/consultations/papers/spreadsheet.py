@@ -10,10 +10,12 @@ same `natural_key`, so a second import changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bot.intake import explain, reading_order
+from bot.workbook import MAX_BYTES, MAX_ROWS, Sheet, Unreadable, cell_text, read_sheets
 from handlers.consultations.papers.award_names import AwardFinder
 from handlers.consultations.papers.candidate_table import (
     CandidateTable,
@@ -30,15 +32,6 @@ from handlers.consultations.papers.draft import (
 )
 from handlers.consultations.papers.notice_details import Details, NoticeMaker
 from handlers.consultations.papers.template import write_template
-from handlers.consultations.papers.workbook import (
-    MAX_BYTES,
-    MAX_ROWS,
-    Sheet,
-    Unreadable,
-    Value,
-    cell_text,
-    read_sheets,
-)
 
 __all__ = [
     "MAX_BYTES",
@@ -75,27 +68,7 @@ def read(path: Path, awards: Sequence[AwardName]) -> Draft:
         notice, found = _notice(group)
         notices.append(notice)
         problems += found
-    return Draft(tuple(notices), tuple(sorted(problems, key=_reading_order)))
-
-
-def explain(problem: Problem, say: Callable[..., str]) -> str:
-    """One line for a person: the place, the value found there, what is wrong and what to do."""
-    words = say(problem.key, value=problem.value, **problem.args)
-    if not problem.sheet:
-        return words
-    if problem.row is None:
-        return say("papers-place-sheet", sheet=problem.sheet, problem=words)
-    place = {"sheet": problem.sheet, "row": problem.row, "problem": words}
-    if not problem.column:
-        return say("papers-place-row", **place)
-    if not problem.value:
-        return say("papers-place-cell", column=problem.column, **place)
-    return say("papers-place-value", column=problem.column, value=_short(problem.value), **place)
-
-
-def _short(value: str) -> str:
-    line = " ".join(value.split())
-    return line if len(line) <= 80 else line[:79] + "…"
+    return Draft(tuple(notices), tuple(sorted(problems, key=reading_order)))
 
 
 @dataclass
@@ -109,7 +82,7 @@ class _Page:
 
 def _page(sheet: Sheet, finder: AwardFinder) -> _Page:
     details, table = Details(sheet), None
-    merged = _merged_down(sheet)
+    merged = sheet.merged_down()
     for row in sorted(sheet.rows):
         own = {c: v for c, v in sheet.rows[row].items() if cell_text(v)}
         full = {**merged.get(row, {}), **own}
@@ -130,18 +103,6 @@ def _page(sheet: Sheet, finder: AwardFinder) -> _Page:
 
 
 _ROWS = {"limit": MAX_ROWS}
-
-
-def _merged_down(sheet: Sheet) -> dict[int, dict[int, Value]]:
-    """What a cell merged over several rows says in the rows below its first."""
-    below: dict[int, dict[int, Value]] = {}
-    for m in sheet.merges:
-        value = sheet.rows.get(m.top, {}).get(m.left)
-        if value is None:
-            continue
-        for row in range(m.top + 1, min(m.bottom, m.top + MAX_ROWS) + 1):
-            below.setdefault(row, {})[m.left] = value
-    return below
 
 
 def _by_notice(pages: list[_Page]) -> list[list[_Page]]:
@@ -176,7 +137,3 @@ def _notice(group: list[_Page]) -> tuple[Notice, list[Problem]]:
 
 def _hidden(sheet: Sheet) -> Problem:
     return Problem("papers-sheet-hidden", "warning", sheet.name)
-
-
-def _reading_order(problem: Problem) -> tuple[bool, str, int]:
-    return problem.severity == "warning", problem.sheet, problem.row or 0

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import xlsxwriter  # it ships no types
-
+from bot import workbook_form
+from handlers.consultations.papers import sheets
 from handlers.consultations.papers.draft import AwardName
 
 Say = Callable[..., str]
 
-_BLUE, _PALE, _GREY, _LINE = "#1F4E79", "#DDEBF7", "#7F7F7F", "#BFBFBF"
 _LAST_ROW = 1_000
 """Drop-down lists reach this far; more rows may still be filled in."""
-_FONT = "Times New Roman"
 
 
 @dataclass(frozen=True)
@@ -89,13 +87,12 @@ _COLUMNS = (
     ("papers-column-unit", 34, "papers-tip-unit"),
     ("papers-column-award", 34, "papers-tip-award"),
     ("papers-column-summary", 60, "papers-tip-summary"),
-    ("papers-column-born", 12, ""),
     ("papers-column-document", 30, "papers-tip-document"),
-    ("papers-column-note", 20, ""),
 )
 _KIND_COLUMN, _AWARD_COLUMN = 2, 6
 
-_STEPS = (
+_GUIDE = (
+    "papers-guide-title",
     "papers-guide-notice",
     "papers-guide-candidates",
     "papers-guide-awards",
@@ -109,10 +106,10 @@ _STEPS = (
 def write_template(path: Path, say: Say, awards: Sequence[AwardName] = ()) -> None:
     """In the language of `say`; `read` understands it filled in, in Vietnamese and in English."""
     options = {"strings_to_formulas": False, "strings_to_urls": False}
-    with xlsxwriter.Workbook(str(path), options) as book:
+    with sheets.writing(path, options) as book:
         book.set_properties({"title": say("papers-guide-title")})
-        pens = _pens(book)
-        _guide(book.add_worksheet(say("papers-sheet-guide")), say, pens)
+        pens, guide = workbook_form.pens(book), book.add_worksheet(say("papers-sheet-guide"))
+        workbook_form.guide(guide, [say(key) for key in _GUIDE], pens)
         _notice(book.add_worksheet(say("papers-sheet-notice")), say, pens)
         listing = book.add_worksheet(say("papers-sheet-candidates"))
         name = say("papers-sheet-awards")
@@ -120,47 +117,8 @@ def write_template(path: Path, say: Say, awards: Sequence[AwardName] = ()) -> No
         _candidates(listing, say, pens, f"='{name}'!$A$2:$A${len(awards) + 1}" if awards else "")
 
 
-def _pens(book: Any) -> dict[str, Any]:
-    base = {"font_name": _FONT, "font_size": 12, "valign": "vcenter", "text_wrap": True}
-    boxed = {**base, "border": 1, "border_color": _LINE}
-    return {
-        "plain": book.add_format({**base, "valign": "top"}),
-        "title": book.add_format({**base, "font_size": 16, "bold": True, "font_color": _BLUE}),
-        "heading": book.add_format(
-            {**boxed, "bold": True, "bg_color": _BLUE, "font_color": "white", "align": "center"}
-        ),
-        "label": book.add_format({**boxed, "bold": True, "bg_color": _PALE}),
-        "entry": book.add_format({**boxed, "num_format": "@"}),
-        "number": book.add_format({**boxed, "align": "left", "num_format": "0"}),
-        "date": book.add_format({**boxed, "align": "left", "num_format": "dd/mm/yyyy"}),
-        "hint": book.add_format({**base, "italic": True, "font_color": _GREY, "font_size": 11}),
-        "cell": book.add_format({**boxed, "valign": "top"}),
-        "step": book.add_format({**base, "valign": "top", "align": "right", "bold": True}),
-    }
-
-
-def _page(sheet: Any) -> None:
-    sheet.hide_gridlines(2)
-    sheet.set_paper(9)
-    sheet.set_landscape()
-    sheet.fit_to_pages(1, 0)
-
-
-def _guide(sheet: Any, say: Say, pens: dict[str, Any]) -> None:
-    _page(sheet)
-    sheet.set_column(0, 0, 4)
-    sheet.set_column(1, 1, 110)
-    sheet.set_row(0, 34)
-    sheet.write_string(0, 1, say("papers-guide-title"), pens["title"])
-    for row, key in enumerate(_STEPS, start=1):
-        words = say(key)
-        sheet.set_row(row, 20 * (len(words) // 130 + 1))
-        sheet.write_string(row, 0, f"{row}.", pens["step"])
-        sheet.write_string(row, 1, words, pens["plain"])
-
-
 def _notice(sheet: Any, say: Say, pens: dict[str, Any]) -> None:
-    _page(sheet)
+    workbook_form.page(sheet)
     sheet.set_column(0, 0, 34, pens["plain"])
     sheet.set_column(1, 1, 60, pens["plain"])
     sheet.set_column(2, 2, 70, pens["plain"])
@@ -178,18 +136,9 @@ def _notice(sheet: Any, say: Say, pens: dict[str, Any]) -> None:
         sheet.write_string(row, 2, hint, pens["hint"])
         if entry.choices:
             choices = [say(key) for key in entry.choices]
-            sheet.data_validation(row, 1, row, 1, _one_of(choices, say))
+            sheet.data_validation(row, 1, row, 1, workbook_form.one_of(choices, say))
         elif entry.holds == "number":
             sheet.data_validation(row, 1, row, 1, _days(say))
-
-
-def _one_of(source: object, say: Say) -> dict[str, object]:
-    return {
-        "validate": "list",
-        "source": source,
-        "error_title": say("papers-tip-choose-title"),
-        "error_message": say("papers-tip-choose"),
-    }
 
 
 def _days(say: Say) -> dict[str, object]:
@@ -204,7 +153,7 @@ def _days(say: Say) -> dict[str, object]:
 
 
 def _candidates(sheet: Any, say: Say, pens: dict[str, Any], awards: str) -> None:
-    _page(sheet)
+    workbook_form.page(sheet)
     sheet.freeze_panes(1, 0)
     sheet.repeat_rows(0)
     sheet.set_row(0, 36)
@@ -213,10 +162,10 @@ def _candidates(sheet: Any, say: Say, pens: dict[str, Any], awards: str) -> None
         sheet.write_string(0, column, say(heading), pens["heading"])
         rule: dict[str, object] = {"validate": "any"}
         if column == _KIND_COLUMN:
-            rule = _one_of([say(key) for key in _KINDS], say)
+            rule = workbook_form.one_of([say(key) for key in _KINDS], say)
         elif column == _AWARD_COLUMN and awards:
             # An office may write the award in its own words; the list only helps.
-            rule = {**_one_of(awards, say), "error_type": "information"}
+            rule = {**workbook_form.one_of(awards, say), "error_type": "information"}
         if tip:
             rule |= {"input_title": say(heading)[:32], "input_message": say(tip)}
         if len(rule) > 1:
@@ -224,12 +173,15 @@ def _candidates(sheet: Any, say: Say, pens: dict[str, Any], awards: str) -> None
 
 
 def _awards(sheet: Any, say: Say, pens: dict[str, Any], awards: Sequence[AwardName]) -> None:
-    _page(sheet)
+    workbook_form.page(sheet)
     sheet.freeze_panes(1, 0)
-    sheet.set_column(0, 0, 60, pens["plain"])
-    sheet.set_column(1, 1, 50, pens["plain"])
+    widths = (60, 50)
+    for column, width in enumerate(widths):
+        sheet.set_column(column, column, width, pens["plain"])
     sheet.write_string(0, 0, say("papers-awards-name"), pens["heading"])
     sheet.write_string(0, 1, say("papers-awards-aliases"), pens["heading"])
     for row, award in enumerate(awards, start=1):
-        sheet.write_string(row, 0, award.name_vi, pens["cell"])
-        sheet.write_string(row, 1, "; ".join(award.aliases), pens["cell"])
+        words = (award.name_vi, "; ".join(award.aliases))
+        sheet.set_row(row, sheets.height(zip(words, widths, strict=True)))
+        for column, text in enumerate(words):
+            sheet.write_string(row, column, text, pens["cell"])

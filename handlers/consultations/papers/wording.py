@@ -6,8 +6,8 @@ import re
 from datetime import date, datetime, timedelta
 
 from bot.text import fold
+from bot.workbook import Value
 from handlers.consultations.papers.draft import Counting, DayUnit, Kind, Layer, LegalBasis, plain
-from handlers.consultations.papers.workbook import Value
 
 _DATES = (
     re.compile(r"\b(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})\b"),

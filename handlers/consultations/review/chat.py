@@ -5,6 +5,7 @@ officer: [Trần Thị Hoa]    bot: the oldest opinion: stance, words, files; wh
 officer: [Accept]          bot: recorded, its author is told; the next one
 officer: [Set aside]       bot: why?  [reasons] [I will write it]
 officer: [Ask the author]  bot: write the question → read back → [Send]
+officer: [Note the result]  of an objection in the record: see handling_chat
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from bot.replies import Choice, Reply, Word, choice, reply
 from bot.vault import Vault
 from handlers.consultations.review import (
     evidence_chat,
+    handling,
+    handling_chat,
     matters,
     matters_chat,
     officer_writing,
@@ -78,9 +81,12 @@ def router() -> Router:
     everything.include_routers(
         work,
         evidence_chat.router(),
+        handling_chat.router(),
         overview_chat.router(),
         matters_chat.router(),
-        officer_writing.router(PURPOSES | overview_chat.PURPOSES | matters_chat.PURPOSES),
+        officer_writing.router(
+            PURPOSES | handling_chat.PURPOSES | overview_chat.PURPOSES | matters_chat.PURPOSES
+        ),
     )
     return everything
 
@@ -94,14 +100,13 @@ async def list_work(
     await forget_writing(state)
     groups = await waiting.groups(session, officer)
     if not groups:
-        return reply("review-nothing-waits").offering(
-            choice("review-overview-button", press("overview"))
-        )
+        return reply("review-nothing-waits").offering(*await _elsewhere(session, officer))
     by_consultation: dict[str, list[Group]] = {}
     for group in groups:
         by_consultation.setdefault(group.consultation_id, []).append(group)
     if len(by_consultation) == 1:
-        return await _candidates(session, groups, 0, now)
+        listed = await _candidates(session, groups, 0, now)
+        return listed.offering(*await _elsewhere(session, officer))
     rows = [
         choice(
             "review-consultation-button", press("group", asked),
@@ -110,7 +115,16 @@ async def list_work(
         for asked, of_it in by_consultation.items()
     ]  # fmt: skip
     total = sum(group.count for group in groups)
-    return reply("review-waiting", n=total, consultations=len(rows)).offering(*rows[:PAGE])
+    listed = reply("review-waiting", n=total, consultations=len(rows)).offering(*rows[:PAGE])
+    return listed.offering(*await _elsewhere(session, officer))
+
+
+async def _elsewhere(session: AsyncSession, officer: Officer) -> list[Choice]:
+    """What lies beside the opinions that wait."""
+    ways = [choice("review-overview-button", press("overview"))]
+    if n := await handling.to_note(session, officer):
+        ways.insert(0, choice("review-to-note-button", press("to-note"), n=n))
+    return ways
 
 
 async def list_candidates(
@@ -120,7 +134,8 @@ async def list_candidates(
     groups = [group for group in every if group.consultation_id == pressed.id]
     if not groups:
         return reply("review-none-left").offering(*_ways_on())
-    return await _candidates(session, groups, pressed.n, now)
+    listed = await _candidates(session, groups, pressed.n, now)
+    return listed.offering(*await _elsewhere(session, officer))
 
 
 async def _candidates(
@@ -133,8 +148,7 @@ async def _candidates(
         more = press("group", groups[0].consultation_id, n=start + PAGE)
         rows.append(choice("review-more-button", more))
     total = sum(group.count for group in groups)
-    listed = reply("review-waiting-one", n=total, title=groups[0].title)
-    return listed.offering(*rows, choice("review-overview-button", press("overview")))
+    return reply("review-waiting-one", n=total, title=groups[0].title).offering(*rows)
 
 
 def _candidate_button(group: Group, calendar: Calendar, now: datetime) -> Choice:
@@ -223,6 +237,8 @@ def _card(case: Case) -> Reply:
     ]
     if opinion.decided_at is not None:
         parts.append(_decided(case, opinion.decided_at))
+    if opinion.handled_at is not None:
+        parts.append(handling_chat.noted(case, opinion.handled_at))
     first, *others = [card, *parts]
     others_then = [*others[:-1], others[-1].offering(*_actions(case))] if others else []
     if not others_then:
@@ -246,6 +262,8 @@ def _actions(case: Case) -> list[tuple[Choice, ...]]:
         ),
         (choice("review-ask-button", press("ask", id)),),
     ]
+    if handling.may_be_noted(case.opinion):
+        rows.append((handling_chat.button(case.opinion),))
     if case.files:
         rows.append((choice("review-files-button", press("files", id), n=len(case.files)),))
     if case.opinion.identity != IdentityLevel.ANONYMOUS:
@@ -284,6 +302,8 @@ async def _done(
 ) -> Reply:
     """What was done takes the place of the buttons that did it; then the next one."""
     done = Reply(key, {"name": opinion.candidate.name}, replaces=True)
+    if handling.may_be_noted(opinion):
+        done = done.offering(handling_chat.button(opinion))
     following = await _show_next(session, officer, opinion.candidate_id, opinion, now)
     return done.followed_by(following)
 

@@ -10,11 +10,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import outbox
 from bot.clock import OutsideCoverage, load_calendar, office_hours_open
+from bot.contacts import WILLING
 from bot.replies import Reply, choice, reply
 from bot.vault import Vault
 from handlers.consultations.review import matters, waiting
 from handlers.consultations.review.presses import press
 from storage.models.office import Officer, Role
+from storage.models.people import Contact
 
 log = structlog.get_logger()
 ROUND = timedelta(hours=1)
@@ -28,6 +30,7 @@ async def tell_officers(session: AsyncSession, vault: Vault, now: datetime) -> i
         select(Officer)
         .where(
             Officer.revoked_at.is_(None),
+            Officer.contact_id.in_(select(Contact.id).where(WILLING)),
             Officer.role.in_((Role.OFFICER, Role.RESTRICTED)),
             (Officer.told_at.is_(None)) | (Officer.told_at <= now - ROUND),
         )

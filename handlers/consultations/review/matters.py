@@ -112,6 +112,8 @@ async def _whole(session: AsyncSession, case: review.Case) -> str:
     for message in case.messages:
         arrow = "→" if message.from_office else "←"
         parts.append(f"[{arrow} {message.at:%Y-%m-%d %H:%M} UTC]\n{message.text}")
+    if opinion.handling and opinion.handled_at:
+        parts.append(f"[✓ {opinion.handled_at:%Y-%m-%d %H:%M} UTC]\n{opinion.handling}")
     return "\n\n".join(part for part in parts if part)
 
 
@@ -126,6 +128,7 @@ async def _empty(session: AsyncSession, case: review.Case) -> None:
     for file in await session.scalars(select(OpinionFile).filter_by(**of_it)):
         await session.delete(file)
     opinion.text = opinion.reason = ""
+    service.forget_handling(opinion)
     opinion.contact_id = opinion.person_id = None
     opinion.state = OpinionState.RESTRICTED
 

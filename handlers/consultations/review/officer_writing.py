@@ -50,6 +50,8 @@ class Purpose:
     read_back: str
     """Key of the sentence that repeats them: {words}."""
     act: Callable[[Doing], Awaitable[Reply]]
+    confirm: str = "review-send-button"
+    """Key of the button that does it."""
 
 
 async def begin(
@@ -69,8 +71,9 @@ def router(purposes: Mapping[str, Purpose]) -> Router:
         if asked.get("purpose") not in purposes:
             return await cancel(message, state)
         await state.update_data(review={**asked, "words": words})
-        return reply(purposes[asked["purpose"]].read_back, words=words).offering(
-            choice("review-send-button", press("send")),
+        purpose = purposes[asked["purpose"]]
+        return reply(purpose.read_back, words=words).offering(
+            choice(purpose.confirm, press("send")),
             (
                 choice("review-rewrite-button", press("rewrite")),
                 choice("review-cancel-button", press("cancel")),

@@ -66,6 +66,7 @@ class Case:
     seen: str
     files: Sequence[StoredFile] = ()
     decided_by: str = ""
+    handled_by: str = ""
 
 
 # Reading
@@ -105,11 +106,15 @@ async def held(session: AsyncSession, officer: Officer, opinion_id: str) -> Case
     if opinion.state == OpinionState.WITHDRAWN:
         raise UserError("review-withdrawn")
     messages = await service.questions(session, opinion)
-    judge = await session.get(Officer, opinion.decided_by) if opinion.decided_by else None
     return Case(
         opinion, messages, _stamp(opinion, len(messages)), await files(session, opinion),
-        judge.name if judge else "",
+        await _name(session, opinion.decided_by), await _name(session, opinion.handled_by),
     )  # fmt: skip
+
+
+async def _name(session: AsyncSession, officer_id: str | None) -> str:
+    officer = await session.get(Officer, officer_id) if officer_id else None
+    return officer.name if officer else ""
 
 
 def _stamp(opinion: Opinion, messages: int) -> str:
@@ -203,7 +208,7 @@ async def _decide(
     case = await held(session, officer, opinion_id)
     opinion = case.opinion
     refuse_stale(case, seen, DECISIONS[new])
-    _refuse_compiled(opinion)
+    refuse_compiled(opinion)
     if opinion.decided_by is not None:
         await _refuse_own_judge(session, officer, opinion)
     opinion.state, opinion.decided_by, opinion.decided_at = new, officer.id, now
@@ -227,7 +232,7 @@ def refuse_stale(case: Case, seen: str, yours: Word) -> None:
     ).offering(again)  # fmt: skip
 
 
-def _refuse_compiled(opinion: Opinion) -> None:
+def refuse_compiled(opinion: Opinion) -> None:
     if opinion.consultation.state not in DECIDABLE:
         raise UserError("review-compiled", title=opinion.consultation.title)
 
@@ -253,7 +258,7 @@ async def ask_author(
 ) -> bool:
     """A question, kept with the case. False when the author left no chat: the receipt shows it."""
     opinion = (await held(session, officer, opinion_id)).opinion
-    _refuse_compiled(opinion)
+    refuse_compiled(opinion)
     words = checked_words(text)
     session.add(
         CaseMessage(id=new_id(), opinion_id=opinion.id, from_office=True, text=words, at=now)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from urllib.parse import quote
 
 import structlog
 from aiohttp import web
@@ -11,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import i18n
 from bot.replies import UserError
-from bot.web.server import Services, own_session, page, services
+from bot.web.server import Services, download, own_session, page, services
 from handlers.consultations import service
 from handlers.consultations.review import matters, reading_links, rights
 from handlers.consultations.review import service as review
@@ -42,7 +41,7 @@ async def read(request: web.Request) -> web.StreamResponse:
             return await _matter(request, session, officer, asked)
         file = await _file(session, known, officer, asked)
     content = await asyncio.to_thread(known.store.read, file.sha256)
-    return _download(file, content)
+    return download(content, file.mime, file.name)
 
 
 async def _identity(
@@ -89,15 +88,3 @@ async def _file(
         raise UserError("review-not-yours")
     service.note(session, known.clock(), rights.actor(officer), "read", "file", file.id)
     return file
-
-
-def _download(file: StoredFile, content: bytes) -> web.Response:
-    """To be saved, never run here: it came from the public."""
-    return web.Response(
-        body=content,
-        headers={
-            "Content-Type": file.mime,
-            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(file.name)}",
-            "Content-Security-Policy": "default-src 'none'; sandbox",
-        },
-    )

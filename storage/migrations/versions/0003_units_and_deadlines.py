@@ -26,6 +26,8 @@ def upgrade() -> None:
         "send_budgets",
         sa.Column("account", sa.String(length=64), nullable=False),
         sa.Column("ready_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("replies_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("newest_id", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("account", name=op.f("pk_send_budgets")),
     )
     op.create_table(
@@ -295,7 +297,15 @@ def upgrade() -> None:
 
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.add_column(sa.Column("floor_id", sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column("ceil_id", sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column("strays", sa.Integer(), nullable=False, server_default="0"))
     _index_what_is_open("state IN ('queued', 'sending', 'in_doubt')")
+    with op.batch_alter_table("inbox", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("place", sa.BigInteger(), nullable=True))
+        batch_op.create_index(
+            "ix_inbox_place", ["place"], sqlite_where=sa.text("place IS NOT NULL"),
+            postgresql_where=sa.text("place IS NOT NULL"),
+        )  # fmt: skip
 
     with op.batch_alter_table("units", schema=None) as batch_op:
         batch_op.add_column(
@@ -317,8 +327,13 @@ def downgrade() -> None:
         batch_op.drop_column("commune")
         batch_op.drop_column("province")
 
+    with op.batch_alter_table("inbox", schema=None) as batch_op:
+        batch_op.drop_index("ix_inbox_place")
+        batch_op.drop_column("place")
     _index_what_is_open("state IN ('queued', 'sending')")
     with op.batch_alter_table("outbox", schema=None) as batch_op:
+        batch_op.drop_column("strays")
+        batch_op.drop_column("ceil_id")
         batch_op.drop_column("floor_id")
 
     with op.batch_alter_table("contacts", schema=None) as batch_op:

@@ -1,8 +1,10 @@
-"""Opening a workbook from outside: what it may be, how big, and its cells as plain values."""
+"""Workbooks: opened from outside within limits, as plain values; and cells that can do nothing."""
 
 from __future__ import annotations
 
 import posixpath
+import re
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -83,6 +85,17 @@ class Sheet:
                 return m.right - m.left + 1
         return 1
 
+    def merged_down(self) -> dict[int, dict[int, Value]]:
+        """What a cell merged over several rows says in the rows below its first."""
+        below: dict[int, dict[int, Value]] = {}
+        for m in self.merges:
+            value = self.rows.get(m.top, {}).get(m.left)
+            if value is None:
+                continue
+            for row in range(m.top + 1, min(m.bottom, m.top + MAX_ROWS) + 1):
+                below.setdefault(row, {})[m.left] = value
+        return below
+
 
 def read_sheets(path: Path) -> list[Sheet]:
     """Every worksheet, hidden ones with their mark only. Values, never formulas.
@@ -125,23 +138,24 @@ def _check_parts(archive: zipfile.ZipFile) -> None:
 
 
 def _sheets(path: Path) -> list[Sheet]:
-    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    try:
-        with zipfile.ZipFile(path) as archive:
+    # Opened here: openpyxl goes by the ending of a name, and what is kept by hash has none.
+    with path.open("rb") as source, zipfile.ZipFile(source) as archive:
+        book = openpyxl.load_workbook(source, read_only=True, data_only=True)
+        try:
             parts = _sheet_parts(archive)
             sheets = []
-            for source in book.worksheets:
-                sheet = Sheet(source.title, hidden=source.sheet_state != "visible")
+            for found in book.worksheets:
+                sheet = Sheet(found.title, hidden=found.sheet_state != "visible")
                 sheet.from_1904 = book.epoch == CALENDAR_MAC_1904
                 if not sheet.hidden:
                     # What a file claims of its own size is often wrong.
-                    source.reset_dimensions()
-                    _fill(sheet, source.iter_rows(max_col=MAX_COLUMNS, values_only=True))
+                    found.reset_dimensions()
+                    _fill(sheet, found.iter_rows(max_col=MAX_COLUMNS, values_only=True))
                     _look_behind(sheet, archive, parts.get(sheet.name, ""))
                 sheets.append(sheet)
             return sheets
-    finally:
-        book.close()
+        finally:
+            book.close()
 
 
 def _fill(sheet: Sheet, rows: Iterator[tuple[object, ...]]) -> None:
@@ -224,3 +238,22 @@ def cell_text(value: Value | None) -> str:
 
 def letter(column: int) -> str:
     return get_column_letter(column)
+
+
+# What we write
+
+_UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def clean(text: str) -> str:
+    """NFC without what XML and spreadsheets cannot hold; line ends as \\n."""
+    return unicodedata.normalize("NFC", _UNWRITABLE.sub("", text.replace("\r\n", "\n")))
+
+
+def inert(text: str) -> str:
+    """Text that a spreadsheet would take for a formula gets an apostrophe, as a person types it.
+
+    Blanks before the sign and its full-width forms count too.
+    """
+    start = text.lstrip(" \u00a0\u3000")[:1]
+    return f"'{text}" if start and start in "=+-@\t\r\n|＝＋－＠" else text

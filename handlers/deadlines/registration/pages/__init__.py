@@ -1,0 +1,1 @@
+"""The same form without JavaScript, and what a receipt opens."""

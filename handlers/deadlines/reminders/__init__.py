@@ -1,0 +1,1 @@
+"""Reminders: the ladder, the ledger it fills, the messages it becomes, and what became of them."""

@@ -1,0 +1,1 @@
+"""Units and clusters: imported, found, and the people who answer for them."""

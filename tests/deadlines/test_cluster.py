@@ -1,0 +1,151 @@
+"""The head of a cluster sees how its members stand, and nudges those behind once a day."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from bot.clock import local_day
+from storage.models.base import new_id
+from storage.models.deadlines import Deadline, DeadlineState, Duty, DutyState, Work
+from storage.models.people import Contact
+from storage.models.reminders import Reminder
+from storage.models.units import (
+    Cluster,
+    ClusterKind,
+    ClusterSeat,
+    Member,
+    MemberAddress,
+    MemberRank,
+    SeatRank,
+    Unit,
+)
+from tests.cast import Citizen
+from tests.world import World
+
+CHANNELS = pytest.mark.parametrize("channel", ["telegram", "webchat"])
+DAY = timedelta(days=1)
+
+
+async def furnish(world: World) -> None:
+    """A cluster of four communes: the first heads it, the third has nobody, all owe two things."""
+    now = world.now()
+    async with world.base.db.transaction() as session:
+        cluster = Cluster(
+            id=new_id(), office_id=world.office_id, code="C1", name="Cụm thi đua vùng sông",
+            kind=ClusterKind.CLUSTER,
+        )  # fmt: skip
+        session.add(cluster)
+        known = list(await session.scalars(select(Contact).order_by(Contact.made_at)))
+        units = []
+        for number in range(4):
+            unit = Unit(
+                id=new_id(), office_id=world.office_id, code=f"X{number}",
+                name=f"Xã Sông {number}", kind="commune",
+            )  # fmt: skip
+            session.add(unit)
+            await session.flush()
+            units.append(unit)
+            rank = SeatRank.MEMBER if number else SeatRank.HEAD
+            session.add(
+                ClusterSeat(
+                    cluster_id=cluster.id, unit_id=unit.id, rank=rank,
+                    year=local_day(now).year,
+                )
+            )  # fmt: skip
+            if number < len(known):
+                member = Member(
+                    id=new_id(), unit_id=unit.id, rank=MemberRank.FOCAL, name=f"Người {number}",
+                    joined_at=now,
+                )  # fmt: skip
+                session.add(member)
+                await session.flush()
+                address = MemberAddress(
+                    member_id=member.id, contact_id=known[number].id, added_at=now
+                )
+                session.add(address)
+        for code, due in (("DK", now - 3 * DAY), ("HS", now + 30 * DAY)):
+            deadline = Deadline(
+                id=new_id(), office_id=world.office_id, code=code, year=2026, title=f"Việc {code}",
+                work=Work.REPORT, due_at=due, state=DeadlineState.ARMED, armed_at=now,
+                planned_until=now + DAY,
+            )  # fmt: skip
+            session.add(deadline)
+            await session.flush()
+            for number, unit in enumerate(units):
+                state = DutyState.ACCEPTED if number == 3 else DutyState.NOT_STARTED
+                session.add(
+                    Duty(
+                        id=new_id(), deadline_id=deadline.id, unit_id=unit.id, state=state,
+                        state_at=now,
+                    )
+                )  # fmt: skip
+
+
+async def people(world: World, channel: str, count: int) -> list[Citizen]:
+    met = []
+    for number in range(1, count + 1):
+        person = await world.citizen(channel, number)
+        await person.says("/start")
+        met.append(person)
+    return met
+
+
+async def nudges(world: World) -> list[Reminder]:
+    async with world.base.db.reading() as session:
+        return list(await session.scalars(select(Reminder)))
+
+
+@CHANNELS
+async def test_a_head_sees_who_is_behind_and_nudges_them_once_a_day(
+    sqlite_world: World, channel: str
+) -> None:
+    world = sqlite_world
+    head, _ = await people(world, channel, 2)
+    await furnish(world)
+    told = await head.says("/cum")
+    assert "Cụm thi đua vùng sông: 4 đơn vị." in told
+    assert "còn 3 đơn vị chưa nộp: Xã Sông 0; Xã Sông 1; Xã Sông 2." in told
+    assert any(seen.picture for seen in await head.screen())
+    done = await head.taps("Nhắc 3 đơn vị còn chậm")
+    assert "• 1 đơn vị sẽ được nhắc" in done
+    assert "chưa nhận được lời nhắc: Xã Sông 2" in done
+    (row,) = await nudges(world)
+    assert row.step == f"nudge {local_day(world.now())}"
+    await head.taps("Xem lại bảng")
+    assert "hôm nay đã được nhắc rồi" in await head.taps("Nhắc 3 đơn vị còn chậm")
+    assert len(await nudges(world)) == 1
+
+
+@CHANNELS
+async def test_a_member_that_heads_nothing_sees_no_table(
+    sqlite_world: World, channel: str
+) -> None:
+    _, member = await people(sqlite_world, channel, 2)
+    await furnish(sqlite_world)
+    assert "không phụ trách cụm" in await member.says("/cum")
+
+
+async def test_the_button_of_a_head_of_last_year_is_refused(sqlite_world: World) -> None:
+    (head,) = await people(sqlite_world, "telegram", 1)
+    await furnish(sqlite_world)
+    await head.says("/cum")
+    async with sqlite_world.base.db.transaction() as session:
+        for seat in await session.scalars(select(ClusterSeat)):
+            seat.rank = SeatRank.MEMBER
+    assert "hiện không phụ trách" in await head.taps("Nhắc 3 đơn vị còn chậm")
+    assert await nudges(sqlite_world) == []
+
+
+async def test_who_opted_out_is_not_nudged(world: World) -> None:
+    head, _ = await people(world, "telegram", 2)
+    await furnish(world)
+    async with world.base.db.transaction() as session:
+        for contact in await session.scalars(select(Contact)):
+            contact.opted_out_at = world.now()
+    await head.says("/cum")
+    done = await head.taps("Nhắc 3 đơn vị còn chậm")
+    assert "chưa nhận được lời nhắc: Xã Sông 1; Xã Sông 2" in done
+    assert await nudges(world) == []
