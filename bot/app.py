@@ -27,6 +27,7 @@ from bot.installation import recognise
 from bot.media import FileStore
 from bot.vault import Vault
 from bot.web import chat, health, server, webhooks
+from handlers.consultations import drafts
 from storage.db import Database
 from storage.schema import is_current, migrate
 from storage.seed import load_catalogue
@@ -65,7 +66,7 @@ class Foundation:
     def services(self) -> server.Services:
         return server.Services(
             self.settings, self.db, self.vault, self.store, self.door, self.bell,
-            self.background, self.clock,
+            self.background, drafts.forget_dialogue, self.clock,
         )  # fmt: skip
 
     async def close(self) -> None:

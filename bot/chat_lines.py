@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -28,12 +30,15 @@ class Bell:
         if contact_id in self._events:
             self._events.pop(contact_id).set()
 
-    async def wait(self, contact_id: int, seconds: float) -> None:
-        """Returns at the ring, or after so many seconds."""
-        try:
-            await asyncio.wait_for(self._events[contact_id].wait(), seconds)
-        except TimeoutError:
-            return
+    def listen(self, contact_id: int) -> asyncio.Event:
+        """Set at the next ring: to be asked before looking, so that no ring in between is lost."""
+        return self._events[contact_id]
+
+
+async def heard(ringing: asyncio.Event, seconds: float) -> None:
+    """Returns at the ring, or after so many seconds."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(ringing.wait(), seconds)
 
 
 async def write(
@@ -105,6 +110,26 @@ async def last(session: AsyncSession, contact_id: int) -> int:
 
 async def erase(session: AsyncSession, contact_id: int) -> None:
     await session.execute(delete(ChatLine).where(ChatLine.contact_id == contact_id))
+
+
+async def erase_some(
+    session: AsyncSession,
+    vault: Vault,
+    contact_id: int,
+    choose: Callable[[Sequence[dict[str, Any]]], Awaitable[set[int]]],
+) -> None:
+    """Deletes those whose numbers `choose` returns, having read them all, oldest first."""
+    key = await _key(session, contact_id)
+    if key is None:
+        return await erase(session, contact_id)
+    rows = await session.scalars(
+        select(ChatLine).where(ChatLine.contact_id == contact_id).order_by(ChatLine.id)
+    )
+    gone = await choose([_opened(row, vault, key) for row in rows])
+    if gone:
+        await session.execute(
+            delete(ChatLine).where(ChatLine.contact_id == contact_id, ChatLine.id.in_(gone))
+        )
 
 
 def _opened(row: ChatLine, vault: Vault, key: bytes) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,29 +18,17 @@ _SHOWN_NAME = 60
 
 
 @dataclass(frozen=True)
-class Upload:
-    name: str
-    content: bytes
-
-
-@dataclass(frozen=True)
 class RefusedUpload:
     name: str
     why: Reply
 
 
-async def judge(
-    uploads: Sequence[Upload], store: FileStore
-) -> tuple[list[Stored], list[RefusedUpload]]:
-    """Cleans and stores what may be kept. Up to ten seconds a file: outside any transaction."""
-    taken, refused = [], []
-    for upload in uploads:
-        try:
-            taken.append(await take_in(upload.content, upload.name, store))
-        except Refused as error:
-            name = tidy(upload.name)[-_SHOWN_NAME:]
-            refused.append(RefusedUpload(name, Reply(error.key, error.details)))
-    return taken, refused
+async def judge(name: str, content: bytes, store: FileStore) -> Stored | RefusedUpload:
+    """Cleans and stores what may be kept. Up to ten seconds: outside any transaction."""
+    try:
+        return await take_in(content, name, store)
+    except Refused as error:
+        return RefusedUpload(tidy(name)[-_SHOWN_NAME:], Reply(error.key, error.details))
 
 
 def keep(session: AsyncSession, taken: Iterable[Stored], now: datetime) -> list[StoredFile]:

@@ -32,6 +32,7 @@ PAGES = (
     "handlers.consultations.pages.files",
     "handlers.consultations.pages.form",
     "handlers.consultations.pages.receipt",
+    "handlers.consultations.pages.matter",
     "handlers.consultations.review.web",
     "handlers.deadlines.reminders.feed_page",
     "handlers.deadlines.registration.pages.form",

@@ -104,6 +104,7 @@ DYNAMIC = {
     "stance-{}": _but(Stance),
     "stance-{}-button": _but(Stance),
     "identity-{}": _but(IdentityLevel),
+    "identity-needs-{}": ["name", "telephone", "postal_address"],
     "candidate-kind-{}": _but(CandidateKind),
     "case-{}": _but(OpinionState, OpinionState.ERASED),
     "consultations-about-{}": _but(Openness, Openness.UNPUBLISHED),

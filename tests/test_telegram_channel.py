@@ -184,7 +184,6 @@ async def test_an_album_is_answered_once_and_all_its_photos_are_kept(
     await person.sends_album(photos, "Ảnh chụp ở lớp học.")
     await quiet(world)
     assert len(said(person)) == before + 1
-    await citizen.taps("Tiếp tục")
     assert CODE.search(await sends(citizen))
     (opinion,) = await opinions(world)
     assert opinion.text == "Ảnh chụp ở lớp học."
@@ -216,7 +215,6 @@ async def test_an_album_that_is_too_much_is_refused_once(
     await quiet(world)
     new = said(person)[before:]
     assert len([one for one in new if "tối đa 10 tệp" in one]) == 1
-    await citizen.taps("Tiếp tục")
     await sends(citizen)
     assert await count(world, OpinionFile) == 10
 
@@ -240,7 +238,6 @@ async def test_a_voice_note_and_a_document_are_an_opinion(
     await person.sends_voice(opus(), seconds=42)
     await person.sends_document(pdf(), "đơn.pdf", mime_type="application/pdf")
     await quiet(world)
-    await citizen.taps("Tiếp tục")
     assert CODE.search(await sends(citizen))
     async with world.base.db.reading() as session:
         kept = await session.execute(select(StoredFile.kind, StoredFile.name))
@@ -290,18 +287,46 @@ async def test_a_refused_file_leaves_no_trace_in_the_draft(
     assert await count(world, OpinionFile) == before == 0
 
 
-async def test_a_place_on_the_map_is_declined_politely(
+async def test_a_place_on_the_map_becomes_words_of_the_opinion(
     world: World, citizen: TelegramCitizen, person: Person
 ) -> None:
     await person.sends_location(21.0, 105.8)
     await quiet(world)
     assert "chưa hiểu" in said(person)[-1]
     await writes(citizen)
+    await person.sends_location(10.762512, 106.681284)
+    await quiet(world)
+    await sends(citizen)
+    (opinion,) = await opinions(world)
+    assert opinion.text.startswith("Vị trí: 10.762512, 106.681284 https://www.openstreetmap.org/")
+
+
+async def test_a_place_is_neither_a_name_nor_part_of_the_opinion_when_a_name_was_asked(
+    world: World, citizen: TelegramCitizen, person: Person
+) -> None:
+    await writes(citizen)
+    await citizen.says(OBJECTION)
+    await citizen.taps("Chỉ cho cơ quan")
     before = len(said(person))
     await person.sends_location(21.0, 105.8)
     await quiet(world)
-    assert "chưa nhận được loại tin này" in said(person)[before]
-    assert "Xin Anh/chị cho biết vì sao" in said(person)[-1]
+    assert "viết địa điểm bằng chữ" in said(person)[before]
+    assert "họ và tên" in said(person)[-1]
+
+
+async def test_a_place_that_moves_is_not_answered_at_every_step(
+    world: World, citizen: TelegramCitizen, person: Person
+) -> None:
+    await writes(citizen)
+    await person.sends_location(21.0, 105.8)
+    await quiet(world)
+    before = len(said(person))
+    shown = person.screen()[-2]
+    assert not shown.from_bot
+    moved = {**shown.body, "location": {"latitude": 21.1, "longitude": 105.8}}
+    person.delivery.put("edited_message", moved, person.chat.id, 60, person.chat.id)
+    await quiet(world)
+    assert len(said(person)) == before
 
 
 @pytest.mark.parametrize("own", [True, False])

@@ -124,6 +124,7 @@ Way = Callable[[Stage], Awaitable[Act]]
 def in_chat(channel: str) -> Way:
     async def prepare(stage: Stage) -> Act:
         citizen = stage.telegram if channel == "telegram" else stage.webchat
+        await citizen.says("/huy")
         await citizen.says(f"/start c-AH-2026-01-{stage.number}")
         await citizen.taps("Không đồng ý")
         await citizen.says("Không đúng như hồ sơ.")
@@ -156,8 +157,10 @@ GIVING: dict[str, Way] = {
 
 
 async def replaces_in_chat(stage: Stage) -> Act:
+    await stage.telegram.says("/huy")
     await stage.telegram.says(await stage.files())
     await stage.telegram.taps("Gửi ý kiến khác")
+    await stage.telegram.taps("Không đồng ý")
     await stage.telegram.says("Nghĩ lại, không đồng ý.")
     await stage.telegram.taps("Không nêu tên")
     return lambda: stage.telegram.taps("Gửi")

@@ -6,24 +6,26 @@ import asyncio
 import base64
 import json
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import altcha
-from aiohttp import BodyPartReader, web
+from aiohttp import web
 from aiohttp_sse import sse_response
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import chat_lines, contacts, i18n, pictures, receipts
-from bot.inbox import Arrival
+from bot.inbox import Arrival, CannotStore
 from bot.limits import Limit, count, refuse_beyond, source_of
 from bot.media import MAX_FILE_BYTES, Refused, Stored, take_in
 from bot.replies import UserError
 from bot.text import tidy
-from bot.web import server
+from bot.web import bodies, server
 from bot.web.server import Services, locale_of, own_session, page, services
+from bot.web.streams import Full
 from storage.models.base import new_id
 from storage.models.people import Contact
 from storage.models.traffic import SpentChallenge, StoredFile
@@ -33,14 +35,15 @@ CHANNEL, ACCOUNT = "webchat", "web"
 COOKIE = "neuguong_chat"
 COOKIE_SECONDS = 180 * 24 * 3600
 LONGEST_TEXT = 8000
-MOST_FILES = 10
 HASHES = 60, 2500
 """(cost, highest counter): about a second on a cheap phone."""
 CHALLENGE_MINUTES = 20
 SESSIONS = Limit("sessions", 60, minutes=60)
 MESSAGES = Limit("messages", 60, minutes=1)
 STREAM_SECONDS = 1.0
-PING_SECONDS = 15
+ALONE_SECONDS = 5.0
+"""How often a stream looks by itself: other processes write without ringing this one's bell. On
+SQLite there is none, and whatever writes a line rings."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ async def offer_challenge(request: web.Request) -> web.Response:
 async def open_session(request: web.Request) -> web.Response:
     known, session, now = services(request), server.session_of(request), services(request).clock()
     await refuse_beyond(session, SESSIONS, server.source_of(request), now)
-    given = await _json(request)
+    given = await bodies.read_json(request)
     await _spend(session, known, given)
     await count(session, SESSIONS, server.source_of(request), now)
     address = secrets.token_hex(16)
@@ -166,12 +169,26 @@ async def stream_messages(request: web.Request) -> web.StreamResponse:
     known = services(request)
     async with known.db.reading() as session:
         who = await visitor(request, session)
+    try:
+        with known.streams.listening(who.contact_id) as gives_way:
+            known.bell.ring(who.contact_id)
+            return await _stream(request, who.contact_id, gives_way)
+    except Full:
+        raise CannotStore from None
+
+
+async def _stream(
+    request: web.Request, contact_id: int, gives_way: asyncio.Event
+) -> web.StreamResponse:
+    known = services(request)
+    seconds = ALONE_SECONDS if known.db.sqlite else STREAM_SECONDS
     after = _number(request.headers.get("Last-Event-ID", "")) or _after(request)
     async with sse_response(request, headers={"X-Accel-Buffering": "no"}) as stream:
-        while stream.is_connected():
+        while stream.is_connected() and not gives_way.is_set():
+            ringing = known.bell.listen(contact_id)
             async with known.db.reading() as session:
-                lines = await chat_lines.read(session, known.vault, who.contact_id, after)
-                gone = not lines and await chat_lines.last(session, who.contact_id) < after
+                lines = await chat_lines.read(session, known.vault, contact_id, after)
+                gone = not lines and await chat_lines.last(session, contact_id) < after
             try:
                 if gone:
                     await stream.send("{}", event="erased")
@@ -182,7 +199,10 @@ async def stream_messages(request: web.Request) -> web.StreamResponse:
                     after = line["seq"]
             except (ConnectionResetError, RuntimeError):
                 break
-            await known.bell.wait(who.contact_id, STREAM_SECONDS)
+            await chat_lines.heard(ringing, seconds)
+        if gives_way.is_set():
+            with suppress(ConnectionResetError, RuntimeError):
+                await stream.send("{}", event="elsewhere")
     return stream
 
 
@@ -227,18 +247,15 @@ async def _said(request: web.Request, known: Services) -> dict[str, Any]:
     given: dict[str, Any] = {}
     stored: list[Stored] = []
     if request.content_type.startswith("multipart/"):
-        async for part in await request.multipart():
-            if not isinstance(part, BodyPartReader):
-                raise web.HTTPBadRequest
-            if part.filename:
-                if len(stored) == MOST_FILES:
-                    raise UserError("web-too-many-files", count=MOST_FILES)
-                stored.append(await _take_file(part, known))
-            elif part.name:
-                raw = (await part.read(decode=True))[: LONGEST_TEXT * 4]
-                given[part.name] = raw.decode(errors="replace")
+        async for part in bodies.parts(request):
+            if not part.filename:
+                given[part.name] = part.text
+                continue
+            if len(stored) == bodies.MOST_FILES:
+                raise UserError("web-too-many-files", count=bodies.MOST_FILES)
+            stored.append(await _take_file(part, known))
     else:
-        given = await _json(request)
+        given = await bodies.read_json(request)
     said_id = "".join(c for c in str(given.get("id", "")) if c.isalnum() or c == "-")[:36]
     text = tidy(str(given.get("text") or ""))
     press = tidy(str(given.get("press") or ""))
@@ -250,14 +267,9 @@ async def _said(request: web.Request, known: Services) -> dict[str, Any]:
     return {"id": said_id, "text": text, "press": press, "label": label, "files": stored}
 
 
-async def _take_file(part: BodyPartReader, known: Services) -> Stored:
-    content = bytearray()
-    while chunk := await part.read_chunk(1 << 16):
-        content += chunk
-        if len(content) > MAX_FILE_BYTES:
-            raise UserError("media-too-big", limit_mb=MAX_FILE_BYTES >> 20)
+async def _take_file(part: bodies.Part, known: Services) -> Stored:
     try:
-        return await take_in(bytes(content), str(part.filename), known.store)
+        return await take_in(part.content, part.filename, known.store)
     except Refused as refused:
         raise UserError(refused.key, **refused.details) from None
 
@@ -277,15 +289,19 @@ def _file_rows(
 
 
 @routes.post("/chat/erase")
+@own_session
 async def erase_conversation(request: web.Request) -> web.Response:
-    """The lines go; what was filed stays reachable with its receipt."""
-    session = server.session_of(request)
-    who = await visitor(request, session)
-    await chat_lines.erase(session, who.contact_id)
-    contact = await session.get_one(Contact, who.contact_id)
-    contact.state, contact.data, contact.offered = None, {}, []
-    await contacts.end_feeds(session, who.contact_id, services(request).clock())
-    services(request).bell.ring(who.contact_id)
+    """The lines go, and a draft with its name and files; what was filed has its receipt."""
+    known = services(request)
+    await bodies.read(request)
+    async with known.db.transaction() as session:
+        who = await visitor(request, session)
+        await chat_lines.erase(session, who.contact_id)
+        unused = await known.forget_dialogue(session, who.contact_id, known.clock())
+        await contacts.end_feeds(session, who.contact_id, known.clock())
+    known.bell.ring(who.contact_id)
+    for sha256 in unused:
+        await asyncio.to_thread(known.store.delete, sha256)
     answer = web.Response(status=204)
     answer.del_cookie(COOKIE, path="/chat")
     return answer
@@ -352,14 +368,6 @@ def _refused(request: web.Request, error: UserError) -> web.Response:
     minutes = error.reply.args.get("n", 1)
     wait = {"retry_after": 60 * minutes} if slow and isinstance(minutes, int) else {}
     return web.json_response({"message": text, **wait}, status=429 if slow else 422)
-
-
-async def _json(request: web.Request) -> dict[str, Any]:
-    try:
-        given = await request.json()
-    except ValueError:
-        raise web.HTTPBadRequest from None
-    return given if isinstance(given, dict) else {}
 
 
 def _after(request: web.Request) -> int:

@@ -6,7 +6,7 @@ import hashlib
 import ipaddress
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -26,18 +26,21 @@ from bot.clock import local_day
 from bot.config import Settings
 from bot.inbox import CannotStore, Door
 from bot.incidents import new_incident
-from bot.media import MAX_FILE_BYTES, FileStore
+from bot.media import FileStore
 from bot.replies import Arg, Reply, UserError
 from bot.replies import reply as say
 from bot.vault import Vault
+from bot.web import bodies
+from bot.web.streams import Streams
 from storage.db import Database
 
 log = structlog.get_logger()
 HERE = Path(__file__).resolve().parent
 FEATURES = HERE.parent.parent / "handlers"
 LANGUAGE_COOKIE = "neuguong_lang"
-MOST_BYTES = 10 * MAX_FILE_BYTES + (1 << 20)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+ForgetDialogue = Callable[[AsyncSession, int, datetime], Awaitable[list[str]]]
+"""Everything a contact's unfinished dialogue holds; returns the hashes of files to delete."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,9 @@ class Services:
     door: Door
     bell: Bell
     background: Background
+    forget_dialogue: ForgetDialogue
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    streams: Streams = field(default_factory=Streams)
 
 
 SERVICES = web.AppKey("services", Services)
@@ -65,7 +70,7 @@ def services(request: web.Request) -> Services:
 
 
 def session_of(request: web.Request) -> AsyncSession:
-    """The request's own transaction: it only reads on GET."""
+    """The request's own transaction: it only reads on GET, and opens when the body has come."""
     return request[_SESSION]
 
 
@@ -147,7 +152,8 @@ def _static_hash(name: str) -> str:
 
 def make_app(known: Services, routes: Iterable[web.RouteTableDef]) -> web.Application:
     app = web.Application(
-        middlewares=[_security, _errors, _transaction], client_max_size=MOST_BYTES
+        middlewares=[_security, _errors, _own_forms, _transaction],
+        client_max_size=bodies.MOST_TEXT,
     )
     app[SERVICES] = known
     loader = ChoiceLoader(
@@ -191,10 +197,13 @@ async def _static(request: web.Request) -> web.StreamResponse:
 
 @web.middleware
 async def _security(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Outermost, so that an error's page has the headers too."""
     request[_NONCE] = secrets.token_urlsafe(16)
-    if request.method not in ("GET", "HEAD", "OPTIONS") and _from_elsewhere(request):
-        raise web.HTTPForbidden
-    response = await handler(request)
+    try:
+        response = await handler(request)
+    except web.HTTPException as error:
+        secure(request, error)
+        raise
     if not response.prepared:
         secure(request, response)
     return response
@@ -219,6 +228,13 @@ def secure(request: web.Request, response: web.StreamResponse) -> None:
         response.set_cookie(LANGUAGE_COOKIE, lang, max_age=31536000, samesite="Lax", path="/")
 
 
+@web.middleware
+async def _own_forms(request: web.Request, handler: Handler) -> web.StreamResponse:
+    if request.method not in ("GET", "HEAD", "OPTIONS") and _from_elsewhere(request):
+        raise web.HTTPForbidden
+    return await handler(request)
+
+
 def _from_elsewhere(request: web.Request) -> bool:
     """A form on another site may not act here. Servers (webhooks) send neither header."""
     site = request.headers.get("Sec-Fetch-Site")
@@ -239,14 +255,22 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return _sorry(request, 422, error.reply)
     except CannotStore:
         return _sorry(request, 503, say("web-try-later"), {"Retry-After": "10"})
+    except bodies.SlowBody:
+        return _sorry(request, 408, say("web-too-slow"))
     except web.HTTPRequestEntityTooLarge:
-        return _sorry(request, 413, say("media-too-big", limit_mb=MAX_FILE_BYTES >> 20))
+        return _sorry(request, 413, say("web-too-much"))
     except web.HTTPException as error:
         if error.status in _TOLD:
             return _sorry(request, error.status, say(_TOLD[error.status]), error.headers)
         raise
     except Exception as error:  # the top of the request
+        if isinstance(error, ConnectionError) and _is_gone(request):
+            raise  # Nobody is left to be answered, and nothing of ours is broken.
         return await _incident(request, error)
+
+
+def _is_gone(request: web.Request) -> bool:
+    return request.transport is None or request.transport.is_closing()
 
 
 async def _incident(request: web.Request, error: Exception) -> web.Response:
@@ -261,7 +285,10 @@ async def _incident(request: web.Request, error: Exception) -> web.Response:
     return _sorry(request, 500, say("common-incident", incident=incident.id))
 
 
-_TOLD = {403: "web-refused", 404: "web-not-found", 405: "web-not-found"}
+_TOLD = {
+    400: "web-not-readable", 401: "web-chat-not-here", 403: "web-refused", 404: "web-not-found",
+    405: "web-not-found",
+}  # fmt: skip
 
 
 def _sorry(
@@ -283,7 +310,9 @@ async def _transaction(request: web.Request, handler: Handler) -> web.StreamResp
     if getattr(match, "own_session", False) or request.match_info.http_exception:
         return await handler(request)
     db = services(request).db
-    opened = db.reading() if request.method in ("GET", "HEAD") else db.transaction()
-    async with opened as session:
+    reads = request.method in ("GET", "HEAD")
+    if not reads:
+        await bodies.read(request)  # Whoever sends slowly must not hold a transaction meanwhile.
+    async with db.reading() if reads else db.transaction() as session:
         request[_SESSION] = session
         return await handler(request)

@@ -6,6 +6,7 @@ import structlog
 from aiohttp import web
 
 from bot.channels.telegram_door import HEADER, NotAnUpdate, TelegramDoor
+from bot.web import bodies
 from bot.web.server import own_session, services
 
 log = structlog.get_logger()
@@ -21,11 +22,7 @@ def telegram_route(door: TelegramDoor) -> web.RouteTableDef:
         """401 without the secret; 200 for what is stored or can never be; 503 by CannotStore."""
         if not door.admits(request.headers.get(HEADER)):
             return web.Response(status=401)
-        if (request.content_length or 0) > MOST_BYTES:
-            return web.Response(status=413)
-        body = await request.read()
-        if len(body) > MOST_BYTES:
-            return web.Response(status=413)
+        body = await bodies.read(request.clone(client_max_size=MOST_BYTES), MOST_BYTES)
         try:
             arrival = door.arrival(body)
         except NotAnUpdate:

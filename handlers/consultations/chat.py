@@ -1,7 +1,7 @@
 """A citizen gives an opinion, buttons first.
 
 citizen: /start c-CODE-2           bot: the candidate's card; agree | remark | object | inform
-citizen: [object]                  bot: your words, up to 8,000 letters; photos and voice too
+citizen: [object]                  bot: your words, up to 8,000 characters; photos and voice too
 citizen: "He did not build it."    bot: who will see what; anonymous | to the office | signed
 citizen: [anonymous]               bot: reads it back; send | change
 citizen: [send]                    bot: the receipt, in letters and as a picture
@@ -21,17 +21,24 @@ from bot.text import tidy
 from handlers.consultations import service, uploads
 from handlers.consultations.concerns import looks_like_denunciation
 from handlers.consultations.identity import checked_address, checked_name, checked_telephone
+from handlers.consultations.places import place_of
 from handlers.consultations.search import find_candidates
 from handlers.consultations.steps import (
+    HELP,
+    HOME,
+    NAVIGATION,
     Draft,
     Giving,
     Turn,
     after_words,
+    ask_which,
     draft_of,
     drop,
     enter,
     give_turn,
     keep,
+    missing_step,
+    resume,
     short,
     show_candidate,
     show_consultation,
@@ -39,11 +46,16 @@ from handlers.consultations.steps import (
     show_step,
     step_back,
     with_code,
+    with_identities,
 )
 from storage.models.consultations import IdentityLevel, Opinion, Stance
 from storage.models.people import Person
 
 _LIST = choice("start-consultations-button", "list")
+_SAYING = StateFilter(
+    Giving.words, Giving.warned, Giving.identity, Giving.reading_back, Giving.changing
+)
+"""Where a place is part of what is said, and not of who says it."""
 OPINIONS = Limit("opinions", 30, minutes=60)
 """Opinions from one contact: a whole list of candidates, not a flood."""
 
@@ -57,8 +69,9 @@ def router() -> Router:
     chat.callback_query.register(offer_candidates, F.data.startswith("c:"))
     chat.callback_query.register(offer_stances, F.data.startswith("k:"))
     chat.callback_query.register(choose_stance, F.data.startswith("s:"))
+    chat.callback_query.register(begin_anew, F.data.startswith("anew:"))
     giving = StateFilter(Giving)
-    chat.callback_query.register(resume, F.data == "resume")
+    chat.callback_query.register(go_on, F.data == "resume")
     chat.callback_query.register(back, F.data == "back")
     chat.callback_query.register(cancel, F.data == "cancel")
     chat.message.register(cancel, Command("huy", "cancel"))
@@ -77,6 +90,7 @@ def router() -> Router:
     chat.message.register(take_card, Giving.telephone, F.contact)
     chat.message.register(take_address, Giving.address, F.text, plain)
     chat.message.register(take_words, giving, F.text, plain)
+    chat.message.register(take_place, _SAYING, F.location)
     chat.message.register(take_files, giving, ~F.text)
     chat.edited_message.register(explain_edit, giving)
     chat.message.register(search, StateFilter(None), F.text, plain)
@@ -125,12 +139,13 @@ async def choose_stance(query: CallbackQuery, turn: Turn) -> Reply:
     earlier = await service.live_opinion(turn.session, about.id, turn.contact.id)
     await service.refuse_late_change(turn.session, about, earlier, in_window)
     held = await draft_of(turn)
+    if held and held.candidate_id != candidate_id and held.is_begun:
+        return await ask_which(turn, held, f"anew:{name}:{candidate_id}")
     if held and held.candidate_id == candidate_id:
         held.stance = Stance(name)
         draft = held
     else:
-        if held:
-            await drop(turn)
+        await drop(turn)
         draft = Draft(candidate_id, Stance(name))
     await keep(turn, draft)
     wants_words = draft.stance in service.NEEDS_WORDS
@@ -139,10 +154,14 @@ async def choose_stance(query: CallbackQuery, turn: Turn) -> Reply:
     return await enter(turn, Giving.words if wants_words else Giving.identity)
 
 
-async def resume(_: CallbackQuery, turn: Turn) -> Reply:
-    if await draft_of(turn) and not (await turn.state.get_state() or "").startswith("Giving"):
-        return await enter(turn, Giving.reading_back)
-    return await show_step(turn)
+async def begin_anew(query: CallbackQuery, turn: Turn) -> Reply:
+    """The draft about somebody else was told of, and is given up."""
+    await drop(turn)
+    return await choose_stance(query, turn)
+
+
+async def go_on(_: CallbackQuery, turn: Turn) -> Reply:
+    return await resume(turn)
 
 
 async def ask_again(_: CallbackQuery, turn: Turn) -> Reply:
@@ -157,7 +176,7 @@ async def back(_: CallbackQuery, turn: Turn) -> Reply:
 async def cancel(_: Message | CallbackQuery, turn: Turn) -> Reply:
     await drop(turn)
     return reply("opinion-cancelled").offering(
-        choice("start-consultations-button", "list"), choice("common-home-button", "home")
+        choice("start-consultations-button", "list"), (HOME,), HELP
     )
 
 
@@ -171,9 +190,7 @@ async def search(message: Message, turn: Turn) -> Reply:
         answer = answer.offering(
             choice("consultations-found-button", f"k:{one.id}", name=short(one.name, 60))
         )
-    return answer.offering(
-        (choice("common-home-button", "home"), choice("common-human-button", "human"))
-    )
+    return answer.offering((HOME,), HELP)
 
 
 # Words and files
@@ -181,10 +198,18 @@ async def search(message: Message, turn: Turn) -> Reply:
 
 async def take_words(message: Message, turn: Turn) -> Reply:
     """Words are added to those already there: a long message reaches us in pieces."""
+    return await _add_words(turn, tidy(message.text or ""))
+
+
+async def take_place(message: Message, turn: Turn) -> Reply:
+    """A place on the map becomes a line of words, which is read back and can be taken out."""
+    return await _add_words(turn, place_of(message, turn.contact.locale))
+
+
+async def _add_words(turn: Turn, words: str) -> Reply:
     draft = await draft_of(turn)
     if draft is None:
         return await show_list(turn)
-    words = tidy(message.text or "")
     draft.text = service.checked_text(f"{draft.text}\n{words}" if draft.text else words)
     if await turn.state.get_state() == Giving.words.state:
         return await after_words(turn, draft, suspicious=looks_like_denunciation(draft.text))
@@ -207,23 +232,30 @@ async def take_files(message: Message, turn: Turn) -> Reply:
     if len(draft.file_ids) + len(taken) > service.MOST_FILES:
         raise UserError("opinion-too-many-files", most=service.MOST_FILES).once(album)
     draft.file_ids += taken
-    if message.caption:
-        words = tidy(message.caption)
-        draft.text = service.checked_text(f"{draft.text}\n{words}" if draft.text else words)
+    caption = tidy(message.caption or "")
+    if caption:
+        draft.text = service.checked_text(f"{draft.text}\n{caption}" if draft.text else caption)
     await keep(turn, draft)
     for file in turn.files:
         if "refused" in file:
             told = reply(file["refused"], **file["args"])
             return told.followed_by(await show_step(turn))
-    if await turn.state.get_state() != Giving.words.state:
-        return Reply("opinion-file-added", {"n": len(taken)}, once=album).followed_by(
-            *(() if album else (await show_step(turn),))
-        )
-    key = "opinion-album-taken" if album else "opinion-files-taken"
-    return Reply(key, {"n": len(draft.file_ids)}, once=album).offering(
-        choice("common-continue-button", "words:done"),
-        (choice("common-back-button", "back"), choice("common-cancel-button", "cancel")),
-    )
+    if looks_like_denunciation(caption):
+        draft.warned = False
+        return await after_words(turn, draft, suspicious=True)
+    return await _after_files(turn, draft, len(taken), album)
+
+
+async def _after_files(turn: Turn, draft: Draft, taken: int, album: str) -> Reply:
+    """At the words the question that comes next stands below: nobody has to press to go on."""
+    if await turn.state.get_state() == Giving.words.state:
+        await enter(turn, Giving.identity)
+        key = "opinion-album-taken" if album else "opinion-files-taken"
+        return with_identities(Reply(key, {"n": len(draft.file_ids)}, once=album))
+    added = Reply("opinion-file-added", {"n": taken}, once=album)
+    if album:
+        return added.offering(choice("common-continue-button", "resume"), *NAVIGATION)
+    return added.followed_by(await show_step(turn))
 
 
 async def finish_words(_: CallbackQuery, turn: Turn) -> Reply:
@@ -239,6 +271,7 @@ async def explain_edit(_: Message) -> Reply:
     return reply("opinion-edit-not-taken").offering(
         choice("opinion-change-words-button", "change:words"),
         choice("common-continue-button", "resume"),
+        *NAVIGATION,
     )
 
 
@@ -254,7 +287,8 @@ async def hand_over(_: CallbackQuery, turn: Turn) -> Reply:
     )
     await turn.state.set_state(None)
     await _forget_draft(turn, code)
-    return with_code(turn, reply("matter-receipt", code=code), code)
+    answer = with_code(turn, reply("matter-receipt", code=code), code)
+    return answer.offering((HOME,), HELP)
 
 
 async def go_on_ordinary(_: CallbackQuery, turn: Turn) -> Reply:
@@ -352,8 +386,9 @@ async def send(_: CallbackQuery, turn: Turn) -> Reply:
     draft = await draft_of(turn)
     if draft is None:
         return await show_list(turn)
-    if draft.identity is not IdentityLevel.ANONYMOUS and draft.person_id is None:
-        return await enter(turn, Giving.name)
+    missing = await missing_step(turn, draft)
+    if missing is not None:
+        return await enter(turn, missing)
     source = source_of(turn.vault, f"contact:{turn.contact.id}", turn.now)
     await refuse_beyond(turn.session, OPINIONS, source, turn.now)
     await count(turn.session, OPINIONS, source, turn.now)
@@ -376,7 +411,7 @@ async def send(_: CallbackQuery, turn: Turn) -> Reply:
     answer = answer.offering(
         choice("opinion-see-button", f"f:{filed.opinion.id}"),
         choice("opinion-next-candidate-button", f"c:{asked.id}"),
-        choice("common-home-button", "home"),
+        HOME,
     )
     return answer.followed_by(*(signed if asked.signed_writing else ()))
 

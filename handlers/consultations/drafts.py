@@ -1,4 +1,4 @@
-"""Opinions begun and never sent: what was given for them is forgotten in the end."""
+"""Opinions begun and never sent: what was given for them is forgotten, at a word or in the end."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Text, cast, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from handlers.consultations import service, uploads
 from storage.models.consultations import (
     Candidate,
     CandidateDocument,
@@ -16,10 +17,32 @@ from storage.models.consultations import (
 )
 from storage.models.deadlines import Submission
 from storage.models.people import Contact, Person
-from storage.models.traffic import StoredFile
+from storage.models.traffic import OutboxMessage, OutboxState, StoredFile
 
+_WAITING = (OutboxState.QUEUED, OutboxState.IN_DOUBT)
 KEEP_DRAFTS = timedelta(days=60)
 """Longer than any consultation lasts: a draft survives as long as it can still be sent."""
+
+
+async def forget_dialogue(session: AsyncSession, contact_id: int, now: datetime) -> list[str]:
+    """All that a contact's dialogue holds and owes: nothing of it was filed.
+
+    Returns the hashes of files to delete from the disk.
+    """
+    contact = await session.get_one(Contact, contact_id, with_for_update=True)
+    draft = contact.data.get("draft") or {}
+    contact.state, contact.data, contact.offered = None, {}, []
+    if draft.get("person_id"):
+        service.forget(await session.get_one(Person, draft["person_id"]), now)
+    await session.execute(
+        update(OutboxMessage)
+        .where(OutboxMessage.contact_id == contact_id, OutboxMessage.state.in_(_WAITING))
+        .values(state=OutboxState.REJECTED, reply=None, error="erased")
+    )
+    sent = await session.scalars(select(StoredFile.id).where(StoredFile.contact_id == contact_id))
+    loose = {*sent, *draft.get("file_ids", [])}
+    loose -= await _held_elsewhere(session) if loose else set()
+    return await uploads.discard(session, loose)
 
 
 async def forget_drafts(session: AsyncSession, now: datetime) -> None:
@@ -44,11 +67,6 @@ async def forget_drafts(session: AsyncSession, now: datetime) -> None:
 
 
 async def _forget_files(session: AsyncSession, before: datetime) -> None:
-    in_matters = {
-        file_id
-        for file_ids in await session.scalars(select(RestrictedMatter.file_ids))
-        for file_id in file_ids
-    }
     unnamed = await session.scalars(
         select(StoredFile.id).where(
             StoredFile.taken_at < before,
@@ -62,13 +80,21 @@ async def _forget_files(session: AsyncSession, before: datetime) -> None:
             ),
         )
     )
-    gone = set(unnamed) - in_matters
-    gone -= await _handed_in_by_units(session) if gone else set()
+    gone = set(unnamed)
+    gone -= await _held_elsewhere(session) if gone else set()
     if gone:
         await session.execute(delete(StoredFile).where(StoredFile.id.in_(gone)))
 
 
-async def _handed_in_by_units(session: AsyncSession) -> set[str]:
-    """What a unit handed in for a deadline stays with every version of it."""
-    held = select(Submission.file_ids).where(cast(Submission.file_ids, Text) != "[]")
-    return {file_id for file_ids in await session.scalars(held) for file_id in file_ids}
+async def _held_elsewhere(session: AsyncSession) -> set[str]:
+    """Files listed in the rows of matters, and of what units handed in, alone."""
+    matters = select(RestrictedMatter.file_ids).where(
+        cast(RestrictedMatter.file_ids, Text) != "[]"
+    )
+    handed_in = select(Submission.file_ids).where(cast(Submission.file_ids, Text) != "[]")
+    return {
+        file_id
+        for held in (matters, handed_in)
+        for file_ids in await session.scalars(held)
+        for file_id in file_ids
+    }

@@ -4,6 +4,8 @@ citizen: /tracuu                       bot: type or paste the code
 citizen: 7K3F-9QAZ-…                   bot: where it stands, the office's question
 citizen: [answer]  "Here is the proof" bot: added
 citizen: [withdraw] | [erase]          bot: asks once more, then does it
+citizen: [replace]                     bot: agree | remark | object | inform, and so on
+citizen: (of the restricted lane) [add] | [erase]
 """
 
 from __future__ import annotations
@@ -19,13 +21,18 @@ from bot.limits import count, source_of
 from bot.receipts import looks_like_code, tidy_code
 from bot.replies import Reply, UserError, Word, choice, reply
 from bot.text import tidy
-from handlers.consultations import service, uploads
+from handlers.consultations import erasing, service, uploads
+from handlers.consultations.places import place_of
 from handlers.consultations.steps import (
+    HELP,
+    HOME,
     Draft,
     Giving,
     Turn,
+    ask_stance,
+    ask_which,
+    draft_of,
     drop,
-    enter,
     give_turn,
     keep,
     with_code,
@@ -42,6 +49,7 @@ from storage.models.consultations import (
 class Following(StatesGroup):
     code = State()
     answering = State()
+    adding = State()
 
 
 def router() -> Router:
@@ -55,13 +63,17 @@ def router() -> Router:
     chat.message.register(take_code, ~StateFilter(Giving), F.text.func(looks_like_code))
     chat.message.register(take_answer, Following.answering, ~F.text.startswith("/"))
     chat.message.register(take_answer, Following.answering, ~F.text)
+    chat.message.register(take_addition, Following.adding, ~F.text.startswith("/"))
+    chat.message.register(take_addition, Following.adding, ~F.text)
     chat.callback_query.register(ask_answer, F.data == "f:answer")
-    chat.callback_query.register(replace_words, F.data == "f:replace")
+    chat.callback_query.register(replace_opinion, F.data == "f:replace")
+    chat.callback_query.register(replace_anew, F.data == "f:replace:anew")
     chat.callback_query.register(ask_withdraw, F.data == "f:withdraw")
     chat.callback_query.register(withdraw, F.data == "f:withdraw:yes")
     chat.callback_query.register(ask_erase, F.data == "f:erase")
     chat.callback_query.register(erase, F.data == "f:erase:yes")
     chat.callback_query.register(open_own, F.data.startswith("f:"))
+    chat.callback_query.register(ask_addition, F.data == "m:add")
     chat.callback_query.register(ask_erase_matter, F.data == "m:erase")
     chat.callback_query.register(erase_matter, F.data == "m:erase:yes")
     return chat
@@ -69,9 +81,7 @@ def router() -> Router:
 
 async def ask_code(_: Message | CallbackQuery, turn: Turn) -> Reply:
     await turn.state.set_state(Following.code)
-    return reply("receipt-ask-code").offering(
-        (choice("common-home-button", "home"), choice("common-human-button", "human"))
-    )
+    return reply("receipt-ask-code").offering((HOME,), HELP)
 
 
 async def open_typed(message: Message, command: CommandObject, turn: Turn) -> Reply:
@@ -98,15 +108,11 @@ async def _open(turn: Turn, typed: str) -> Reply:
     if found is None:
         await count(turn.session, receipts.WRONG_CODES, source, turn.now)
         await turn.state.set_state(Following.code)
-        return reply("receipt-unknown").offering(
-            choice("common-home-button", "home"), choice("common-human-button", "human")
-        )
+        return reply("receipt-unknown").offering((HOME,), HELP)
     await turn.state.set_state(None)
     if found.matter is not None:
         await turn.state.update_data(matter=found.matter.id)
-        answer = reply("matter-state", at=found.matter.received_at).offering(
-            choice("case-erase-button", "m:erase"), choice("common-home-button", "home")
-        )
+        answer = _show_matter(found.matter)
     else:
         answer = await _show(turn, found.opinion)
     if found.first_return:
@@ -158,7 +164,8 @@ async def _show(turn: Turn, opinion: Opinion | None) -> Reply:
             )
     last = last.offering(
         choice("case-erase-button", "f:erase"),
-        (choice("common-home-button", "home"), choice("common-human-button", "human")),
+        (HOME,),
+        HELP,
     )
     if not parts:
         return last
@@ -181,33 +188,46 @@ async def _case(turn: Turn) -> Opinion:
 async def ask_answer(_: CallbackQuery, turn: Turn) -> Reply:
     await _case(turn)
     await turn.state.set_state(Following.answering)
-    return reply("case-ask-answer", longest=service.LONGEST_OPINION).offering(
-        choice("common-home-button", "home")
-    )
+    return reply("case-ask-answer", longest=service.LONGEST_OPINION).offering((HOME,), HELP)
 
 
 async def take_answer(message: Message, turn: Turn) -> Reply:
     opinion = await _case(turn)
+    words, files = _said(message, turn)
+    await service.answer_office(turn.session, opinion, words, files, turn.now)
+    done = Reply("case-answer-taken", {"n": len(files)}, once=_album(message))
+    return done.offering(choice("case-see-button", f"f:{opinion.id}"), HOME)
+
+
+def _said(message: Message, turn: Turn) -> tuple[str, list[str]]:
+    """Words (a place is one) and the ids of files. Raises UserError for a file not taken."""
     refused = [file for file in turn.files if "refused" in file]
     if refused:
         raise UserError(refused[0]["refused"], **refused[0]["args"])
     words = tidy(message.text or message.caption or "")
-    files = [file["id"] for file in turn.files]
-    await service.answer_office(turn.session, opinion, words, files, turn.now)
-    album = f"album:{message.media_group_id}" if message.media_group_id else ""
-    done = Reply("case-answer-taken", {"n": len(files)}, once=album)
-    return done.offering(
-        choice("case-see-button", f"f:{opinion.id}"), choice("common-home-button", "home")
-    )
+    return words or place_of(message, turn.contact.locale), [file["id"] for file in turn.files]
 
 
-async def replace_words(_: CallbackQuery, turn: Turn) -> Reply:
+def _album(message: Message) -> str:
+    return f"album:{message.media_group_id}" if message.media_group_id else ""
+
+
+async def replace_opinion(_: CallbackQuery, turn: Turn) -> Reply:
+    """From the stance on: what is said anew may be the other way round."""
     opinion = await _case(turn)
     await service.admit(turn.session, opinion.consultation, turn.now)
+    held = await draft_of(turn)
+    if held and held.is_begun and held.case != opinion.id:
+        return await ask_which(turn, held, "f:replace:anew")
     await drop(turn)
     draft = Draft(opinion.candidate_id, opinion.stance, case=opinion.id)
     await keep(turn, draft)
-    return await enter(turn, Giving.words)
+    return await ask_stance(turn, draft)
+
+
+async def replace_anew(query: CallbackQuery, turn: Turn) -> Reply:
+    await drop(turn)
+    return await replace_opinion(query, turn)
 
 
 async def ask_withdraw(_: CallbackQuery, turn: Turn) -> Reply:
@@ -220,7 +240,7 @@ async def ask_withdraw(_: CallbackQuery, turn: Turn) -> Reply:
 
 async def withdraw(_: CallbackQuery, turn: Turn) -> Reply:
     await service.withdraw(turn.session, await _case(turn), turn.now)
-    return reply("case-withdrawn").offering(choice("common-home-button", "home"))
+    return reply("case-withdrawn").offering((HOME,), HELP)
 
 
 async def ask_erase(_: CallbackQuery, turn: Turn) -> Reply:
@@ -233,29 +253,46 @@ async def ask_erase(_: CallbackQuery, turn: Turn) -> Reply:
 
 async def erase(_: CallbackQuery, turn: Turn) -> Reply:
     opinion = await _case(turn)
-    await uploads.discard(turn.session, await service.erase(turn.session, opinion, turn.now))
-    data = await turn.state.get_data()
-    await turn.state.set_data(
-        {key: value for key, value in data.items() if key not in ("case", "again")}
-    )
-    await turn.state.set_state(None)
-    return reply("case-erased").offering(choice("common-home-button", "home"))
+    file_ids = await erasing.erase(turn.session, turn.vault, opinion, turn.now, turn.contact)
+    await uploads.discard(turn.session, file_ids)
+    return reply("case-erased").offering((HOME,), HELP)
+
+
+# The restricted lane
+
+
+def _show_matter(matter: RestrictedMatter) -> Reply:
+    """That it is there, and since when; of what it says nothing is shown."""
+    answer = reply("matter-state", at=matter.received_at)
+    if matter.state != MatterState.CLOSED:
+        answer = answer.offering(choice("matter-add-button", "m:add"))
+    return answer.offering(choice("case-erase-button", "m:erase"), (HOME,), HELP)
+
+
+async def ask_addition(_: CallbackQuery, turn: Turn) -> Reply:
+    service.refuse_closed(await _matter(turn))
+    await turn.state.set_state(Following.adding)
+    return reply("matter-ask-addition", longest=service.LONGEST_OPINION).offering((HOME,), HELP)
+
+
+async def take_addition(message: Message, turn: Turn) -> Reply:
+    matter = await _matter(turn)
+    words, files = _said(message, turn)
+    await service.add_to_matter(turn.session, turn.vault, matter, words, files, turn.now)
+    done = Reply("matter-added", {"n": len(files)}, once=_album(message))
+    return done.offering((HOME,), HELP)
 
 
 async def ask_erase_matter(_: CallbackQuery, turn: Turn) -> Reply:
     await _matter(turn)
-    return reply("matter-ask-erase").offering(
-        choice("case-erase-yes-button", "m:erase:yes"), choice("common-home-button", "home")
-    )
+    return reply("matter-ask-erase").offering(choice("case-erase-yes-button", "m:erase:yes"), HOME)
 
 
 async def erase_matter(_: CallbackQuery, turn: Turn) -> Reply:
     matter = await _matter(turn)
-    file_ids = await service.erase_matter(turn.session, turn.vault, matter, turn.now)
+    file_ids = await erasing.erase_matter(turn.session, turn.vault, matter, turn.now, turn.contact)
     await uploads.discard(turn.session, file_ids)
-    data = await turn.state.get_data()
-    await turn.state.set_data({k: v for k, v in data.items() if k not in ("matter", "again")})
-    return reply("case-erased").offering(choice("common-home-button", "home"))
+    return reply("case-erased").offering((HOME,), HELP)
 
 
 async def _matter(turn: Turn) -> RestrictedMatter:

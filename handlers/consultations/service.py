@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
@@ -34,12 +34,23 @@ from storage.models.consultations import (
     Stance,
 )
 from storage.models.office import Act, Office
-from storage.models.people import Contact, Person
-from storage.models.traffic import ChatLine, OutboxMessage, OutboxState
+from storage.models.people import Person
 
 LONGEST_OPINION = 8000
 """Characters; said before it is reached."""
 MOST_FILES = 10
+"""With one version of an opinion, or one answer."""
+MOST_FILES_IN_ALL = 60
+"""Of one opinion with all its versions and answers."""
+LONGEST_MATTER = 100_000
+"""Characters of a matter of the restricted lane with all that was added to it."""
+SEALED_MATTERS = "restricted_matters"
+REQUIRED = {
+    IdentityLevel.ANONYMOUS: (),
+    IdentityLevel.TO_OFFICE: ("name",),
+    IdentityLevel.SIGNED: ("name", "telephone", "postal_address"),
+}
+"""What must be told of oneself, in the order in which it is asked."""
 NEEDS_WORDS = (Stance.REMARK, Stance.OBJECT, Stance.INFORM)
 
 
@@ -237,8 +248,9 @@ async def give_opinion(
     text = checked_text(draft.text)
     if draft.stance in NEEDS_WORDS and not text and not draft.file_ids:
         raise UserError("opinion-needs-words")
-    if draft.identity != IdentityLevel.ANONYMOUS and draft.person_id is None:
-        raise UserError("identity-bad-name", longest=100)
+    lacking = await lacking_identity(session, vault, draft.identity, draft.person_id)
+    if lacking is not None:
+        raise UserError(f"identity-needs-{lacking}")
     if earlier is not None and earlier.state in _ENDED:
         earlier = None
     if earlier is None and author.contact_id is not None:
@@ -326,19 +338,29 @@ def _version(opinion: Opinion, now: datetime) -> OpinionVersion:
 
 
 async def add_files(session: AsyncSession, opinion: Opinion, file_ids: Sequence[str]) -> None:
-    """Raises UserError beyond MOST_FILES in all."""
+    """To the version as it stands. Earlier versions and answers keep theirs and do not count.
+
+    Raises UserError beyond MOST_FILES at once, and beyond MOST_FILES_IN_ALL.
+    """
     known = set(
         await session.scalars(
             select(OpinionFile.file_id).where(OpinionFile.opinion_id == opinion.id)
         )
     )
     new = [file_id for file_id in dict.fromkeys(file_ids) if file_id not in known]
-    if len(known) + len(new) > MOST_FILES:
-        raise UserError("opinion-too-many-files", most=MOST_FILES)
+    refuse_many_files(len(new), len(known) + len(new))
     session.add_all(
         OpinionFile(opinion_id=opinion.id, file_id=file_id, version=opinion.version)
         for file_id in new
     )
+
+
+def refuse_many_files(at_once: int, in_all: int) -> None:
+    """Raises UserError."""
+    if at_once > MOST_FILES:
+        raise UserError("opinion-too-many-files", most=MOST_FILES)
+    if in_all > MOST_FILES_IN_ALL:
+        raise UserError("opinion-too-many-files-in-all", most=MOST_FILES_IN_ALL)
 
 
 # The restricted lane
@@ -362,7 +384,7 @@ async def hand_over_matter(
         candidate_id=about.id,
         contact_id=author.contact_id,
         person_id=draft.person_id,
-        sealed=vault.seal_system(text.encode(), "restricted_matters"),
+        sealed=vault.seal_system(text.encode(), SEALED_MATTERS),
         file_ids=list(draft.file_ids),
         received_at=now,
         state=MatterState.NEW,
@@ -370,6 +392,38 @@ async def hand_over_matter(
     session.add(matter)
     note(session, now, "citizen", "hand over", "matter", matter.id)
     return await receipts.issue(session, vault, "matter", matter.id, now)
+
+
+async def add_to_matter(
+    session: AsyncSession,
+    vault: Vault,
+    matter: RestrictedMatter,
+    text: str,
+    file_ids: Sequence[str],
+    now: datetime,
+) -> None:
+    """Further words and evidence from whoever handed it over; its keeper is told as of a new one.
+
+    Raises UserError when there is nothing to add, too much, or the matter is closed.
+    """
+    refuse_closed(matter)
+    words = checked_text(text)
+    if not words and not file_ids:
+        raise UserError("opinion-needs-words")
+    known = vault.unseal_system(matter.sealed, SEALED_MATTERS).decode()
+    added = f"[← {now:%Y-%m-%d %H:%M} UTC]\n{words}"
+    if len(known) + len(added) > LONGEST_MATTER:
+        raise UserError("matter-too-long")
+    refuse_many_files(len(file_ids), len(matter.file_ids) + len(file_ids))
+    matter.sealed = vault.seal_system(f"{known}\n\n{added}".encode(), SEALED_MATTERS)
+    matter.file_ids = [*matter.file_ids, *file_ids]
+    note(session, now, "citizen", "add", "matter", matter.id)
+
+
+def refuse_closed(matter: RestrictedMatter) -> None:
+    """Raises UserError: nobody would read what is added to a closed matter."""
+    if matter.state == MatterState.CLOSED:
+        raise UserError("matter-closed")
 
 
 # The receipt
@@ -452,65 +506,6 @@ async def withdraw(session: AsyncSession, opinion: Opinion, now: datetime) -> No
     note(session, now, "citizen", "withdraw", "opinion", opinion.id)
 
 
-async def erase(session: AsyncSession, opinion: Opinion, now: datetime) -> list[str]:
-    """Forgets who gave it and what was said; the row stays for the counts.
-
-    Returns the ids of the files to delete from the disk (Law 91/2025, article 14).
-    """
-    for version in await session.scalars(
-        select(OpinionVersion).where(OpinionVersion.opinion_id == opinion.id)
-    ):
-        version.text = ""
-    for message in await questions(session, opinion):
-        message.text = ""
-    if opinion.person_id:
-        forget(await session.get_one(Person, opinion.person_id), now)
-    files = await session.scalars(select(OpinionFile).where(OpinionFile.opinion_id == opinion.id))
-    file_ids = []
-    for file in files:
-        file_ids.append(file.file_id)
-        await session.delete(file)
-    if opinion.contact_id is not None:
-        await _forget_conversation(session, opinion.contact_id)
-    opinion.text = opinion.reason = ""
-    forget_handling(opinion)
-    opinion.contact_id, opinion.state = None, OpinionState.ERASED
-    note(session, now, "citizen", "erase", "opinion", opinion.id)
-    return file_ids
-
-
-async def erase_matter(
-    session: AsyncSession, vault: Vault, matter: RestrictedMatter, now: datetime
-) -> list[str]:
-    """As `erase`, for what was handed to the restricted desk; returns the ids of its files."""
-    if matter.person_id:
-        forget(await session.get_one(Person, matter.person_id), now)
-    if matter.contact_id is not None:
-        await _forget_conversation(session, matter.contact_id)
-    file_ids = list(matter.file_ids)
-    matter.sealed, matter.file_ids = vault.seal_system(b"", "restricted_matters"), []
-    matter.contact_id, matter.state = None, MatterState.ERASED
-    note(session, now, "citizen", "erase", "matter", matter.id)
-    await session.flush()
-    return file_ids
-
-
-async def _forget_conversation(session: AsyncSession, contact_id: int) -> None:
-    """What the chat showed and still owes, and the code kept to be shown once more."""
-    await session.execute(delete(ChatLine).where(ChatLine.contact_id == contact_id))
-    await session.execute(
-        update(OutboxMessage)
-        .where(
-            OutboxMessage.contact_id == contact_id,
-            OutboxMessage.state.in_((OutboxState.QUEUED, OutboxState.IN_DOUBT)),
-        )
-        .values(state=OutboxState.REJECTED, reply=None, error="erased")
-    )
-    await session.execute(
-        update(Contact).where(Contact.id == contact_id).values(data={}, state=None)
-    )
-
-
 _ENDED = (OpinionState.WITHDRAWN, OpinionState.ERASED, OpinionState.RESTRICTED)
 """What nothing can be added to: it was taken back, or lies with the restricted desk."""
 
@@ -523,6 +518,8 @@ _COMPILED = (
 
 
 def _refuse_ended(opinion: Opinion) -> None:
+    if opinion.state == OpinionState.RESTRICTED:
+        raise UserError("matter-state", at=opinion.received_at)
     if opinion.state in _ENDED:
         raise UserError("opinion-already-withdrawn")
 
@@ -561,6 +558,15 @@ def identity(vault: Vault, person: Person | None) -> dict[str, str]:
                 person.wrapped_key, sealed, f"people.{column}:{person.id}"
             )
     return known
+
+
+async def lacking_identity(
+    session: AsyncSession, vault: Vault, level: IdentityLevel, person_id: str | None
+) -> str | None:
+    """The first thing this level demands that nobody told; None when nothing lacks."""
+    person = await session.get(Person, person_id) if person_id else None
+    known = identity(vault, person)
+    return next((one for one in REQUIRED[level] if one not in known), None)
 
 
 def forget(person: Person, now: datetime) -> None:

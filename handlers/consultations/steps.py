@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.clock import closing_day
 from bot.config import Settings
 from bot.contacts import Contact
-from bot.replies import Choice, Picture, Reply, Until, Word, choice, link, reply
+from bot.replies import Choice, Picture, Reply, Until, UserError, Word, choice, link, reply
 from bot.vault import Vault
 from handlers.consultations import service, uploads
 from storage.models.consultations import (
@@ -27,13 +27,11 @@ from storage.models.consultations import (
 )
 from storage.models.people import Person
 
-NAVIGATION = (
-    choice("common-back-button", "back"),
-    choice("common-cancel-button", "cancel"),
-    choice("common-human-button", "human"),
-)
-
-
+HOME = choice("common-home-button", "home")
+CANCEL = choice("common-cancel-button", "cancel")
+HELP = (choice("start-help-button", "help"), choice("common-human-button", "human"))
+NAVIGATION = ((choice("common-back-button", "back"), CANCEL), HELP)
+"""At every step, two in a row: four are too narrow on a telephone."""
 PAGE = 30
 
 
@@ -58,6 +56,13 @@ class Draft(service.Draft):
     """The person was told once that a chat message is no lawful denunciation."""
     case: str | None = None
     """The opinion this one replaces, when it was opened with its receipt."""
+    step: str | None = None
+    """Where its author stood last, to go on from there. None while the stance is still asked."""
+
+    @property
+    def is_begun(self) -> bool:
+        """Somebody would miss it."""
+        return bool(self.text or self.file_ids or self.person_id)
 
     def dump(self) -> dict[str, Any]:
         return dict(vars(self))
@@ -77,7 +82,7 @@ class Turn:
 
 
 def give_turn(router: Router) -> None:
-    """Every handler of this router may ask for `turn`."""
+    """Every handler of this router may ask for `turn`, and what it refuses shows the way on."""
 
     async def build(handler: Any, event: Any, data: dict[str, Any]) -> Any:
         settings: Settings = data["settings"]
@@ -85,10 +90,22 @@ def give_turn(router: Router) -> None:
             data["session"], data["state"], data["contact"], data["now"], data["vault"],
             settings.links, data["files"],
         )  # fmt: skip
-        return await handler(event, data)
+        stood_at = await data["state"].get_state()
+        try:
+            return await handler(event, data)
+        except UserError as error:
+            if error.reply.choices:
+                raise
+            raise error.offering(*_way_on(stood_at)) from None
 
     for observer in (router.message, router.edited_message, router.callback_query):
         observer.middleware(build)
+
+
+def _way_on(step: str | None) -> tuple[Sequence[Choice] | Choice, ...]:
+    if step and step.startswith(Giving.__full_group_name__):
+        return NAVIGATION
+    return choice("start-consultations-button", "list"), (HOME,), HELP
 
 
 async def draft_of(turn: Turn) -> Draft | None:
@@ -122,13 +139,43 @@ async def drop(turn: Turn) -> None:
     await turn.state.set_state(None)
 
 
+async def leave(turn: Turn) -> None:
+    """Out of the steps: what is typed from now on is not for the draft, which stays as it is."""
+    await turn.state.set_state(None)
+
+
+async def resume(turn: Turn) -> Reply:
+    """Goes on with a draft where its author stood last."""
+    draft, step = await draft_of(turn), await turn.state.get_state()
+    if draft is None or (step or "").startswith(Giving.__full_group_name__):
+        return await show_step(turn)
+    if draft.step is not None:
+        return await enter(turn, draft.step)
+    if draft.is_begun:
+        return await enter(turn, Giving.reading_back)
+    return await ask_stance(turn, draft)
+
+
+async def ask_which(turn: Turn, held: Draft, anew: str) -> Reply:
+    """Another opinion lies unsent: to go on with it, or to give it up and press `anew`."""
+    about = await service.candidate(turn.session, held.candidate_id)
+    await leave(turn)
+    return reply("opinion-draft-held", name=about.name).offering(
+        choice("start-draft-button", "resume"),
+        choice("opinion-anew-button", anew),
+        (HOME,),
+        HELP,
+    )
+
+
 # Before the steps: the list, a consultation, a candidate
 
 
 async def show_list(turn: Turn) -> Reply:
+    await leave(turn)
     found = await service.public_consultations(turn.session)
     if not found:
-        return reply("consultations-none").offering(choice("common-home-button", "home"))
+        return reply("consultations-none").offering((HOME,), HELP)
     running = [c for c in found if c.openness(turn.now) in (Openness.OPEN, Openness.EARLY)]
     ended = [c for c in found if c not in running][:5]
     answer = reply("consultations-list" if running else "consultations-list-ended", n=len(running))
@@ -136,12 +183,13 @@ async def show_list(turn: Turn) -> Reply:
         key = "consultations-one-button" if one in running else "consultations-one-ended-button"
         day = closing_day(one.closes_at or turn.now)
         answer = answer.offering(choice(key, f"c:{one.id}", title=short(one.title, 90), day=day))
-    return answer.offering((choice("common-home-button", "home"), NAVIGATION[2]))
+    return answer.offering((HOME,), HELP)
 
 
 async def show_consultation(turn: Turn, key: str, page: int = 0) -> Reply:
     """With its candidates, PAGE at a time: Telegram takes a hundred buttons and no more."""
     asked = await service.consultation(turn.session, key)
+    await leave(turn)
     office = await service.receiver_of(turn.session, asked)
     openness = asked.openness(turn.now)
     answer = reply(
@@ -173,13 +221,15 @@ async def show_consultation(turn: Turn, key: str, page: int = 0) -> Reply:
         answer = answer.offering(link("consultations-notice-button", asked.notice_url))
     return answer.offering(
         link("consultations-page-button", f"{turn.links}/c/{asked.code}"),
-        (choice("common-back-button", "list"), NAVIGATION[2]),
+        (choice("common-back-button", "list"), HOME),
+        HELP,
     )
 
 
 async def show_candidate(turn: Turn, candidate_id: str) -> Reply:
     """The card, and the four stances where an opinion is taken."""
     about = await service.candidate(turn.session, candidate_id)
+    await leave(turn)
     asked = about.consultation
     openness = asked.openness(turn.now)
     card = reply(
@@ -204,19 +254,34 @@ async def show_candidate(turn: Turn, candidate_id: str) -> Reply:
         for d in about.documents[:6]
         if d.file_id or _opens(d.url)
     ]
-    back = (choice("common-back-button", f"c:{asked.id}"), NAVIGATION[2])
     if openness is not Openness.OPEN and not (openness is Openness.CLOSED and asked.keeps_late):
         refused = await service.refusal(turn.session, asked, openness)
-        return card.offering(*papers).followed_by(refused.reply.offering(back))
-    question = await _stances(turn, about, asked, openness)
-    return card.offering(*papers).followed_by(question.offering(back))
+        back = choice("common-back-button", f"c:{asked.id}")
+        return card.offering(*papers).followed_by(refused.reply.offering((back, HOME), HELP))
+    return card.offering(*papers).followed_by(await _stances(turn, about, asked, openness))
 
 
-async def _stances(turn: Turn, about: Candidate, asked: Consultation, openness: Openness) -> Reply:
+async def ask_stance(turn: Turn, draft: Draft) -> Reply:
+    """The question alone, for who has just seen what it is about."""
+    about = await service.candidate(turn.session, draft.candidate_id)
+    await leave(turn)
+    openness = about.consultation.openness(turn.now)
+    replaces = draft.case is not None
+    return await _stances(turn, about, about.consultation, openness, replaces=replaces)
+
+
+async def _stances(
+    turn: Turn,
+    about: Candidate,
+    asked: Consultation,
+    openness: Openness,
+    *,
+    replaces: bool = False,
+) -> Reply:
     earlier = await service.live_opinion(turn.session, about.id, turn.contact.id)
     key = "opinion-ask-stance" if openness is Openness.OPEN else "opinion-ask-stance-late"
     answer = reply(
-        "opinion-ask-stance-again" if earlier else key,
+        "opinion-ask-stance-again" if earlier or replaces else key,
         name=about.name,
         closes=Until(asked.closes_at or turn.now),
     )
@@ -224,7 +289,7 @@ async def _stances(turn: Turn, about: Candidate, asked: Consultation, openness: 
         answer = answer.offering(choice(f"stance-{stance}-button", f"s:{stance}:{about.id}"))
     if earlier:
         answer = answer.offering(choice("opinion-see-earlier-button", f"f:{earlier.id}"))
-    return answer
+    return answer.offering((choice("common-back-button", f"c:{asked.id}"), CANCEL), HELP)
 
 
 # The steps
@@ -241,19 +306,23 @@ async def show_step(turn: Turn) -> Reply:
         case Giving.warned.state:
             return await _warn(turn, draft)
         case Giving.identity.state:
-            return _ask_identity(draft)
+            return _ask_identity()
         case Giving.name.state:
-            return reply("opinion-ask-name").offering(NAVIGATION)
+            return reply("opinion-ask-name").offering(*NAVIGATION)
         case Giving.telephone.state:
             return _ask_telephone(draft)
         case Giving.address.state:
-            return reply("opinion-ask-address").offering(NAVIGATION)
+            return reply("opinion-ask-address").offering(*NAVIGATION)
         case Giving.changing.state:
             return _ask_change()
     return await _read_back(turn, draft)
 
 
-async def enter(turn: Turn, step: State) -> Reply:
+async def enter(turn: Turn, step: State | str) -> Reply:
+    draft = await draft_of(turn)
+    if draft is not None:
+        draft.step = step.state if isinstance(step, State) else step
+        await keep(turn, draft)
     await turn.state.set_state(step)
     return await show_step(turn)
 
@@ -265,6 +334,16 @@ async def after_words(turn: Turn, draft: Draft, *, suspicious: bool) -> Reply:
         return await enter(turn, Giving.warned)
     await keep(turn, draft)
     return await enter(turn, Giving.identity)
+
+
+async def missing_step(turn: Turn, draft: Draft) -> State | None:
+    """Where something is asked without which this draft cannot be filed."""
+    if draft.stance in service.NEEDS_WORDS and not draft.text and not draft.file_ids:
+        return Giving.words
+    lacking = await service.lacking_identity(
+        turn.session, turn.vault, draft.identity, draft.person_id
+    )
+    return _ASKED_AT[lacking] if lacking else None
 
 
 async def step_back(turn: Turn) -> Reply:
@@ -283,9 +362,13 @@ async def step_back(turn: Turn) -> Reply:
     }
     earlier = before.get(step or "")
     if earlier is None:
-        await turn.state.set_state(None)
         return await show_candidate(turn, draft.candidate_id)
     return await enter(turn, earlier)
+
+
+_ASKED_AT = {
+    "name": Giving.name, "telephone": Giving.telephone, "postal_address": Giving.address,
+}  # fmt: skip
 
 
 def _ask_words(draft: Draft) -> Reply:
@@ -297,7 +380,7 @@ def _ask_words(draft: Draft) -> Reply:
     if draft.text or draft.file_ids:
         answer = reply("opinion-words-so-far", text=draft.text or "—", n=len(draft.file_ids))
         answer = answer.offering(choice("common-continue-button", "words:done"))
-    return answer.offering(NAVIGATION)
+    return answer.offering(*NAVIGATION)
 
 
 async def _warn(turn: Turn, draft: Draft) -> Reply:
@@ -306,16 +389,20 @@ async def _warn(turn: Turn, draft: Draft) -> Reply:
     return reply("opinion-warn", where=office.denunciation_office or office.name).offering(
         choice("opinion-hand-over-button", "matter"),
         choice("opinion-ordinary-button", "ordinary"),
-        NAVIGATION,
+        *NAVIGATION,
     )
 
 
-def _ask_identity(draft: Draft) -> Reply:
-    return reply("opinion-ask-identity").offering(
+def _ask_identity() -> Reply:
+    return with_identities(reply("opinion-ask-identity"))
+
+
+def with_identities(answer: Reply) -> Reply:
+    return answer.offering(
         choice("identity-anonymous-button", "n:anonymous"),
         choice("identity-to_office-button", "n:to_office"),
         choice("identity-signed-button", "n:signed"),
-        NAVIGATION,
+        *NAVIGATION,
     )
 
 
@@ -323,7 +410,7 @@ def _ask_telephone(draft: Draft) -> Reply:
     answer = reply("opinion-ask-telephone")
     if draft.identity is not IdentityLevel.SIGNED:
         answer = answer.offering(choice("common-skip-button", "skip"))
-    return answer.offering(NAVIGATION)
+    return answer.offering(*NAVIGATION)
 
 
 def _ask_change() -> Reply:
@@ -331,7 +418,7 @@ def _ask_change() -> Reply:
         choice("opinion-change-stance-button", "change:stance"),
         choice("opinion-change-words-button", "change:words"),
         choice("opinion-change-identity-button", "change:identity"),
-        NAVIGATION,
+        *NAVIGATION,
     )
 
 
@@ -352,7 +439,7 @@ async def _read_back(turn: Turn, draft: Draft) -> Reply:
     ).offering(
         choice("common-send-button", "send"),
         choice("opinion-change-button", "change"),
-        NAVIGATION,
+        *NAVIGATION,
     )
 
 

@@ -8,7 +8,9 @@ citizen: [a person]        bot: the office's telephone and hours
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from aiogram import F, Router
 from aiogram.filters import (
@@ -38,6 +40,7 @@ def router() -> Router:
     private = F.chat.type == "private"
     start.message.register(refuse_group, ~private)
     start.edited_message.register(say_nothing, ~private)
+    start.edited_message.register(say_nothing, F.location)
     start.callback_query.register(say_nothing, F.message.chat.type != "private")
     start.my_chat_member.register(refuse_added, ~private)
     start.my_chat_member.register(note_block, ChatMemberUpdatedFilter(LEAVE_TRANSITION))
@@ -60,7 +63,8 @@ async def refuse_group(_: Message) -> Reply:
 
 
 async def say_nothing(_: Event) -> None:
-    """A group already told once; a press there does nothing."""
+    """A group already told once, a press there, and a place that moves: each would be told again
+    and again."""
 
 
 async def refuse_added(event: ChatMemberUpdated) -> Reply | None:
@@ -85,20 +89,17 @@ async def greet(
     vault: Vault,
     settings: Settings,
 ) -> Reply:
-    """The way in. A draft under way is not lost: its button stands on top."""
+    """The way in. A draft under way is not lost: its button stands on top, and what is typed
+    before it is pressed is not for the draft."""
     contact.blocked = False
     data = await state.get_data()
-    if not data.get("draft"):
-        await state.set_state(None)
+    await state.set_state(None)
     office = await session.scalar(select(Office).order_by(Office.code))
-    rows: list[Choice] = [
+    hello = reply("start-hello", office=office.name if office else "").offering(
+        *way_back(data),
         choice("start-consultations-button", "list"),
         choice("start-receipt-button", "receipt"),
-    ]
-    if data.get("draft"):
-        rows.insert(0, choice("start-draft-button", "resume"))
-    hello = reply("start-hello", office=office.name if office else "").offering(
-        *rows, (choice("start-help-button", "help"), choice("start-language-button", "lang:ask"))
+        (choice("start-help-button", "help"), choice("start-language-button", "lang:ask")),
     )
     sealed = data.pop("again", None)
     if sealed is None:
@@ -109,8 +110,14 @@ async def greet(
     return Reply("receipt-again", {"code": code}, picture=picture).followed_by(hello)
 
 
-async def help_me(_: Event, settings: Settings) -> Reply:
+def way_back(held: Mapping[str, Any]) -> tuple[Choice, ...]:
+    """The button that leads back into a draft, where there is one."""
+    return (choice("start-draft-button", "resume"),) if held.get("draft") else ()
+
+
+async def help_me(_: Event, state: FSMContext, settings: Settings) -> Reply:
     return reply("start-help").offering(
+        *way_back(await state.get_data()),
         choice("start-consultations-button", "list"),
         choice("start-receipt-button", "receipt"),
         choice("common-human-button", "human"),
@@ -143,7 +150,7 @@ async def explain_privacy(_: Event, contact: Contact, settings: Settings) -> Rep
     )
 
 
-async def offer_person(_: Event, session: AsyncSession, now: datetime) -> Reply:
+async def offer_person(_: Event, state: FSMContext, session: AsyncSession, now: datetime) -> Reply:
     """A person's address, and when one will answer; said once, by the bot alone."""
     office = await session.scalar(select(Office).order_by(Office.code))
     if office is None:
@@ -156,8 +163,8 @@ async def offer_person(_: Event, session: AsyncSession, now: datetime) -> Reply:
         "email": office.email,
     }
     if office_hours_open(calendar, now):
-        return reply("start-person-now", **args).offering(choice("start-home-button", "home"))
-    opens = next_office_opening(calendar, now)
-    return reply("start-person-later", opens=opens, **args).offering(
-        choice("start-home-button", "home")
-    )
+        answer = reply("start-person-now", **args)
+    else:
+        answer = reply("start-person-later", opens=next_office_opening(calendar, now), **args)
+    way_on = (*way_back(await state.get_data()), choice("start-home-button", "home"))
+    return answer.offering(*way_on)

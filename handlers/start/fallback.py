@@ -7,12 +7,13 @@ from typing import Any
 
 from aiogram import F, Router
 from aiogram.filters import CommandStart
+from aiogram.fsm.context import FSMContext
 from aiogram.types import CallbackQuery, Message
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.replies import Reply, choice, reply
-from handlers.start.chat import greet
+from handlers.start.chat import greet, way_back
 from storage.models.traffic import StoredFile
 
 
@@ -26,27 +27,28 @@ def router() -> Router:
     return fallback
 
 
-async def old_button(_: CallbackQuery) -> Reply:
-    return _way_on(reply("start-old-button"))
+async def old_button(_: CallbackQuery, state: FSMContext) -> Reply:
+    return await _way_on(reply("start-old-button"), state)
 
 
 async def too_many_files(
-    message: Message, session: AsyncSession, files: Sequence[dict[str, Any]]
+    message: Message, state: FSMContext, session: AsyncSession, files: Sequence[dict[str, Any]]
 ) -> Reply:
     await _forget(session, files)
-    return _way_on(Reply("start-file-out-of-place", once=f"album:{message.media_group_id}"))
+    told = Reply("start-file-out-of-place", once=f"album:{message.media_group_id}")
+    return await _way_on(told, state)
 
 
 async def not_understood(
-    _: Message, session: AsyncSession, files: Sequence[dict[str, Any]]
+    _: Message, state: FSMContext, session: AsyncSession, files: Sequence[dict[str, Any]]
 ) -> Reply:
     await _forget(session, files)
     key = "start-file-out-of-place" if files else "start-not-understood"
-    return _way_on(reply(key))
+    return await _way_on(reply(key), state)
 
 
-async def edit_ignored(_: Message) -> Reply:
-    return _way_on(reply("start-edit-ignored"))
+async def edit_ignored(_: Message, state: FSMContext) -> Reply:
+    return await _way_on(reply("start-edit-ignored"), state)
 
 
 async def _forget(session: AsyncSession, files: Sequence[dict[str, Any]]) -> None:
@@ -56,8 +58,9 @@ async def _forget(session: AsyncSession, files: Sequence[dict[str, Any]]) -> Non
         await session.execute(delete(StoredFile).where(StoredFile.id.in_(ids)))
 
 
-def _way_on(answer: Reply) -> Reply:
+async def _way_on(answer: Reply, state: FSMContext) -> Reply:
     return answer.offering(
+        *way_back(await state.get_data()),
         choice("start-consultations-button", "list"),
         choice("start-receipt-button", "receipt"),
         (choice("start-help-button", "help"), choice("common-human-button", "human")),

@@ -60,7 +60,10 @@ async def gives(
     async with world.base.db.transaction() as session:
         if name:
             person = service.new_person(session, vault, now)
-            service.seal_identity(vault, person, name=name, telephone="0200 000 777")
+            service.seal_identity(
+                vault, person, name=name, telephone="0200 000 777",
+                postal_address="Thôn Đồi Chè, xã Suối Mơ",
+            )  # fmt: skip
             await session.flush()
             draft.identity, draft.person_id = IdentityLevel.SIGNED, person.id
         filed = await service.give_opinion(

@@ -20,6 +20,7 @@ from bot.web import server
 from handlers.consultations.pages import consultations as pages
 from handlers.consultations.pages import files as web_files
 from handlers.consultations.pages import form as web_form
+from handlers.consultations.pages import matter as web_matter
 from handlers.consultations.pages import receipt as web_receipt
 from storage.models.consultations import (
     Award,
@@ -100,7 +101,8 @@ class Site:
         self._opened.push_async_callback(self.base.close)
         await app.prepare(self.base)
         await self._furnish()
-        tables = [pages.routes, web_files.routes, web_form.routes, web_receipt.routes]
+        tables = [pages.routes, web_files.routes, web_form.routes]
+        tables += [web_receipt.routes, web_matter.routes]
         made = server.make_app(self.base.services, tables)
         if self._telegram:
             async with self.base.db.transaction() as session:

@@ -24,7 +24,6 @@ async def test_a_draft_left_alone_is_forgotten_with_its_name_and_files(world: Wo
         await citizen.says("/start c-AH-2026-01-1")
         await citizen.taps("Không đồng ý")
         await citizen.sends_files((jpeg(60 + number, 40), "anh.jpg"))
-        await citizen.taps("Tiếp tục")
         await citizen.taps("Chỉ cho cơ quan")
         await citizen.says(NAME)
         await citizen.taps("Quay lại")

@@ -15,14 +15,17 @@ from storage.models.base import new_id
 from storage.models.consultations import (
     Consultation,
     ConsultationState,
+    MatterState,
     Opinion,
     OpinionVersion,
+    RestrictedMatter,
     Stance,
 )
 from storage.models.office import Act, Role
 from tests.cast import Citizen
 from tests.consultations import opinions
 from tests.officers import staff
+from tests.test_contract import CODE
 from tests.world import World
 
 MONDAY = datetime(2026, 3, 2, 2, 0, tzinfo=UTC)
@@ -202,3 +205,29 @@ async def test_the_keeper_is_told_in_a_sentence_that_says_nothing_of_the_matter(
 
     assert await _tell(world, opening) == 1
     assert "Có việc mới chờ Anh/chị xem." in await opinions.last_words(world, keeper)
+
+
+async def test_the_keeper_is_told_when_something_is_added_to_a_matter(world: World) -> None:
+    """Also to one already forwarded: what was added must be sent after it."""
+    author = await world.citizen("webchat", number=5)
+    code = await _hands_over(author)
+    await staff.officer(world, role=Role.RESTRICTED, name="Đỗ Văn Kín")
+    opening = await _office_opens(world)
+    assert await _tell(world, opening) == 1
+    async with world.base.db.transaction() as session:
+        (await session.scalars(select(RestrictedMatter))).one().state = MatterState.FORWARDED
+    assert await _tell(world, opening + timedelta(minutes=90)) == 0
+    world.stopped_at = opening + timedelta(minutes=100)
+    await author.says(code)
+    await author.taps("Bổ sung")
+    await author.says("Thêm một điều.")
+    assert await _tell(world, opening + timedelta(minutes=110)) == 1
+
+
+async def _hands_over(author: Citizen) -> str:
+    await author.says("/start c-AH-2026-01-1")
+    await author.taps("Không đồng ý")
+    await author.says("Tôi tố cáo người này nhận hối lộ của dân.")
+    found = CODE.search(await author.taps("Chuyển riêng"))
+    assert found
+    return found[0]

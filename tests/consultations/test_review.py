@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from bot.replies import UserError
-from handlers.consultations import service
+from handlers.consultations import erasing, service
 from handlers.consultations.review import handling, rights, waiting
 from handlers.consultations.review import service as review
 from storage.models.consultations import ConsultationState, Opinion, OpinionState
@@ -407,6 +407,6 @@ async def test_words_replaced_or_erased_take_the_result_with_them(world: World) 
     async with world.base.db.transaction() as session:
         opinion = await session.get_one(Opinion, opinion_id)
         opinion.handling, opinion.handled_at = "Đã xem.", world.now()
-        await service.erase(session, opinion, world.now())
+        await erasing.erase(session, world.base.vault, opinion, world.now())
     after = await opinions.opinion(world, opinion_id)
     assert (after.handling, after.handled_at) == ("", None)

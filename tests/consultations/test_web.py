@@ -53,7 +53,9 @@ async def opinions(site: Site) -> list[Opinion]:
         return list(await session.scalars(select(Opinion).order_by(Opinion.received_at)))
 
 
-async def count(site: Site, model: type[CaseMessage | OpinionVersion | RestrictedMatter]) -> int:
+async def count(
+    site: Site, model: type[CaseMessage | OpinionVersion | RestrictedMatter | StoredFile]
+) -> int:
     async with site.base.db.reading() as session:
         return await session.scalar(select(func.count()).select_from(model)) or 0
 
@@ -454,6 +456,59 @@ async def test_no_closed_window_stops_a_matter(site: Site) -> None:
     assert closed.actions == ["matter", "change", "cancel"]
     await site.send(closed, "matter")
     assert await count(site, RestrictedMatter) == 1
+
+
+async def test_the_author_of_a_matter_adds_to_it_on_the_page(site: Site) -> None:
+    receipt = await site.send(await site.read_back(text=DENUNCIATION), "matter")
+    assert "đọc, sửa và xóa" not in receipt.text
+    page = await site.look_up(receipt.code)
+    assert "đọc, sửa và xóa" not in page.text
+    assert DENUNCIATION not in page.text
+    assert page.actions == ["add", "erase"]
+    done = await _on_matter(site, page, "add", ("cau.png", picture()), text="Thêm một điều.")
+    assert "Đã nhận phần bổ sung" in done.text
+    kept, files = await _kept(site)
+    assert kept.startswith(DENUNCIATION)
+    assert kept.endswith("Thêm một điều.")
+    assert files == 1
+    nothing = await _on_matter(site, done, "add", text=" ")
+    assert (site.status, "cần có lời hoặc tệp" in nothing.text) == (422, True)
+
+
+async def test_the_author_of_a_matter_erases_it_on_the_page(site: Site) -> None:
+    receipt = await site.send(await site.read_back(text=DENUNCIATION), "matter")
+    page = await site.look_up(receipt.code)
+    await _on_matter(site, page, "add", ("cau.png", picture()))
+    sure = await _on_matter(site, page, "erase")
+    assert (sure.actions, (await _kept(site))[1]) == (["show", "erase-yes"], 1)
+    assert "đã được xóa" in (await _on_matter(site, sure, "erase-yes")).text
+    assert await _kept(site) == ("", 0)
+    assert await count(site, StoredFile) == 1, "the office's own paper alone"
+    assert "không mở được" in (await site.look_up(receipt.code)).text
+    assert "mở quá lâu" in (await _on_matter(site, page, "add", text="Nữa.")).text
+
+
+async def test_a_pass_of_an_opinion_opens_no_matter(site: Site) -> None:
+    receipt = await site.send(await site.read_back())
+    page = await site.look_up(receipt.code)
+    forged = {"matter": page.hidden["case"], "action": "erase-yes"}
+    assert "mở quá lâu" in (await site.post("/tracuu/matter", forged)).text
+    assert (await opinions(site))[0].state == OpinionState.FILED
+
+
+async def _on_matter(
+    site: Site, page: Form, action: str, *files: tuple[str, bytes], **fields: str
+) -> Form:
+    given = {**page.hidden, "action": action, **fields}
+    return await site.post("/tracuu/matter", given, *files)
+
+
+async def _kept(site: Site) -> tuple[str, int]:
+    """The words of the one matter, unsealed, and how many files it has."""
+    async with site.base.db.reading() as session:
+        (matter,) = await session.scalars(select(RestrictedMatter))
+    sealed = site.base.vault.unseal_system(matter.sealed, service.SEALED_MATTERS)
+    return sealed.decode(), len(matter.file_ids)
 
 
 async def test_one_may_go_on_with_an_ordinary_opinion(site: Site) -> None:

@@ -240,6 +240,34 @@ def test_a_conversation_can_be_erased_and_begun_again(arrives: Arrives, device: 
         assert page.locator(".message.bot").count() == 1
 
 
+def test_home_help_and_a_person_are_in_the_menu_at_every_step(arrives: Arrives) -> None:
+    with arrives(PHONE) as citizen:
+        citizen.opens_chat()
+        citizen.taps("start-consultations-button")
+        citizen.taps(demo_title()[:40])
+        citizen.taps(demo_name())
+        citizen.taps("stance-object-button")
+        citizen.says(WORDS)
+        menu = citizen.page.locator("#menu")
+        citizen.press(menu.locator("summary"))
+        citizen.looks_right()
+        for key, answer in (
+            ("web-chat-help-button", "start-draft-button"),
+            ("web-chat-human-button", "start-draft-button"),
+            ("web-chat-start-button", "start-draft-button"),
+        ):
+            if not menu.evaluate("e => e.open"):
+                citizen.press(menu.locator("summary"))
+            citizen.press(menu.get_by_text(citizen.say(key), exact=True))
+            expect(citizen.answer(answer)).to_be_visible()
+            expect(citizen.page.locator(".chat-event").last).to_be_visible()
+        citizen.taps("start-draft-button")
+        expect(citizen.answer("identity-anonymous-button")).to_be_visible()
+        citizen.press(menu.locator("summary"))
+        citizen.press(menu.get_by_text(citizen.say("web-chat-cancel-button"), exact=True))
+        citizen.sees(citizen.say("opinion-cancelled"))
+
+
 def test_the_language_is_switched_from_the_menu(arrives: Arrives) -> None:
     with arrives(PHONE) as citizen:
         citizen.opens_chat()

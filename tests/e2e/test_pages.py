@@ -100,6 +100,14 @@ def test_what_looks_like_a_denunciation_is_said_and_handed_over(arrives: Arrives
         _opens_case(citizen, code)
         expect(citizen.page.locator("main")).to_contain_text(citizen.say("pages-matter-state"))
         citizen.looks_right()
+        citizen.page.locator("#add-text").fill("Thêm một điều.")
+        citizen.follows(citizen.say("pages-case-answer-button"))
+        expect(citizen.page.get_by_role("status")).to_have_text(citizen.say("pages-matter-added"))
+        citizen.looks_right(themes=("light",))
+        citizen.follows(citizen.say("pages-matter-erase-button"))
+        citizen.looks_right(themes=("light",))
+        citizen.follows(citizen.say("pages-erase-yes-button"))
+        expect(citizen.page.get_by_role("status")).to_have_text(citizen.say("pages-erased"))
 
 
 @either

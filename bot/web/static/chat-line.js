@@ -163,6 +163,7 @@
     mine.onopen = () => { opened = true; };
     mine.addEventListener("message", (event) => { alive(); take(JSON.parse(event.data)); });
     mine.addEventListener("erased", () => { forget(); on.erased(); });
+    mine.addEventListener("elsewhere", () => { if (mine === source) giveWay(); });
     mine.onerror = () => {
       if (mine !== source) return;
       if (!opened) blameStream();
@@ -170,6 +171,14 @@
       closeStream();
     };
     later(QUIET_MS, lookAgain);
+  }
+
+  /* Too many pages show this conversation: this one asks at intervals, and not at all unseen. */
+  function giveWay() {
+    closeStream();
+    streamAgainAt = Date.now() + STREAM_PAUSE_MS;
+    if (document.hidden) clearTimeout(timer);
+    else poll();
   }
 
   /* Three faults in a row and we poll for a while: some office proxies hold event streams back. */

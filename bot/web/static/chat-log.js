@@ -106,6 +106,9 @@
   function spoken(text) {
     if (/^\/start(\s|$)/.test(text)) return words.started;
     if (/^\/ngonngu(\s|$)/.test(text)) return words.language;
+    if (/^\/trogiup$/.test(text)) return words.help;
+    if (/^\/gapcanbo$/.test(text)) return words.human;
+    if (/^\/huy$/.test(text)) return words.cancel;
     return null;
   }
 

@@ -162,11 +162,13 @@
     if (focus) menu.querySelector("summary").focus();
   }
 
-  here("language").addEventListener("click", () => {
-    closeMenu();
-    say({ text: "/ngonngu" });
-    if (onDesktop) text.focus();
-  });
+  for (const button of menu.querySelectorAll("[data-say]")) {
+    button.addEventListener("click", () => {
+      closeMenu();
+      say({ text: button.dataset.say });
+      if (onDesktop) text.focus();
+    });
+  }
   here("erase").addEventListener("click", () => { closeMenu(); askErase(); });
   document.addEventListener("click", (event) => { if (!menu.contains(event.target)) closeMenu(); });
   document.addEventListener("keydown", (event) => {

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -23,9 +23,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot import receipts
 from bot.limits import Limit, count, refuse_beyond
 from bot.replies import Reply, UserError, Word
-from bot.uploads import RefusedUpload, Upload
+from bot.uploads import RefusedUpload
 from bot.vault import Vault
-from bot.web.posted import Posted, add_files, read_form
+from bot.web.posted import Admit, Posted, add_files, admit_file, read_form
 from bot.web.server import locale_of, own_session, services, session_of, source_of
 from handlers.consultations import service, uploads
 from handlers.consultations.concerns import looks_like_denunciation
@@ -41,6 +41,9 @@ CHANNEL = "form"
 SENT = Limit("form", 20, minutes=60)
 """Opinions from one address: a household or a small office, not a flood."""
 SENT_OVERALL = Limit("form-all", 3000, minutes=10)
+ACTED = Limit("form-case", 60, minutes=60)
+OPEN_SECONDS = 1800
+"""How long a page opened with a receipt can be acted on before the code must be typed again."""
 _PLACE = r"/c/{code}/{number:\d{1,4}}"
 
 
@@ -90,28 +93,26 @@ def _form_page(
 @routes.post(_PLACE + "/opinion")
 @own_session
 async def read_back(request: web.Request) -> web.Response:
-    posted = await read_form(request)
     async with services(request).db.reading() as session:
         about = await about_of(request, session)
+    posted = await read_form(request, admit=lambda _: admit_file(request))
     held = _held(request, posted, about)
     form, errors = opinion_form.filled(held or opinion_form.new_form(about.candidate.id), posted)
-    form, refused = await _with_files(request, form, posted.files, errors)
+    form = await _with_files(request, form, posted, errors)
     if "text" not in errors and opinion_form.needs_words(form, bool(form.files)):
         errors["text"] = Reply("opinion-needs-words")
-    if errors or refused:
-        return _form_page(request, about, form, errors, refused, status=422)
+    if errors or posted.refused:
+        return _form_page(request, about, form, errors, posted.refused, status=422)
     return _review_page(request, about, form, about.refused)
 
 
-async def _with_files(
-    request: web.Request, form: Form, new_files: Sequence[Upload], errors: Errors
-) -> tuple[Form, list[RefusedUpload]]:
-    files, refused, why = await add_files(
-        request, form.files, new_files, service.MOST_FILES, "opinion-too-many-files"
+async def _with_files(request: web.Request, form: Form, posted: Posted, errors: Errors) -> Form:
+    files, why = await add_files(
+        request, form.files, posted, service.MOST_FILES, "opinion-too-many-files"
     )
     if why is not None:
         errors["files"] = why
-    return replace(form, files=files), refused
+    return replace(form, files=files)
 
 
 def _review_page(
@@ -138,12 +139,12 @@ def _review_page(
 @routes.post(_PLACE + "/send")
 @own_session
 async def send(request: web.Request) -> web.Response:
-    posted = await read_form(request)
     async with services(request).db.reading() as session:
         about = await about_of(request, session)
+    posted = await read_form(request)
     form = _held(request, posted, about)
     if form is None:
-        raise UserError("common-start-again")
+        raise UserError("pages-start-again")
     match posted["action"]:
         case "change":
             return _form_page(request, about, form)
@@ -252,7 +253,7 @@ async def _again(session: AsyncSession, vault: Vault, earlier: Receipt, now: dat
     is_matter = earlier.subject_kind == "matter"
     opinion = None if is_matter else await session.get(Opinion, earlier.subject_id)
     if opinion is not None and opinion.state == OpinionState.ERASED:
-        raise UserError("common-start-again")
+        raise UserError("pages-start-again")
     code = await receipts.issue(session, vault, earlier.subject_kind, earlier.subject_id, now)
     return Sent(
         code,
@@ -276,6 +277,40 @@ async def _drop(request: web.Request, form: Form) -> None:
 
 
 # What forms share
+
+
+def admit_holder(request: web.Request, purpose: str) -> Admit:
+    """Files are looked at only beside a pass of this purpose, in the field named after it."""
+
+    async def admit(fields: Mapping[str, str]) -> None:
+        if services(request).vault.unsign(purpose, fields.get(purpose, ""), OPEN_SECONDS) is None:
+            raise UserError("pages-case-expired")
+        await admit_file(request)
+
+    return admit
+
+
+def confirm(
+    request: web.Request,
+    asked: tuple[Reply, Reply],
+    yes: Reply,
+    action: str,
+    purpose: str,
+    signed: str,
+) -> web.Response:
+    """Asks once more, in a title and a sentence, before what cannot be undone."""
+    title, text = asked
+    return show(
+        request, "confirm", title=title, text=text, yes=yes, action=action, purpose=purpose,
+        signed=signed,
+    )  # fmt: skip
+
+
+async def count_act(request: web.Request, session: AsyncSession, now: datetime) -> None:
+    """One more act with a receipt. Raises UserError beyond the limit."""
+    source = source_of(request)
+    await refuse_beyond(session, ACTED, source, now)
+    await count(session, ACTED, source, now)
 
 
 def _held(request: web.Request, posted: Posted, about: About) -> Form | None:

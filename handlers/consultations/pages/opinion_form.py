@@ -125,7 +125,7 @@ def _identified(form: Form, posted: Posted, errors: Errors) -> Form:
 async def draft(session: AsyncSession, vault: Vault, form: Form, now: datetime) -> service.Draft:
     """As the rules take it; who it is from goes sealed into a row of its own."""
     if form.stance is None:
-        raise UserError("common-start-again")
+        raise UserError("pages-start-again")
     made = service.Draft(form.candidate_id, form.stance, form.text, form.file_ids, form.identity)
     if form.identity is not IdentityLevel.ANONYMOUS:
         person = service.new_person(session, vault, now)

@@ -1,8 +1,9 @@
 """Back with the receipt: where an opinion stands, questions, more evidence, withdrawing, erasing.
 
-    GET  /tracuu        asks for the code
-    POST /tracuu        opens what it is of
-    POST /tracuu/case   answers, changes, withdraws, erases
+    GET  /tracuu          asks for the code
+    POST /tracuu          opens what it is of
+    POST /tracuu/case     answers, changes, withdraws, erases
+    POST /tracuu/matter   the same of the restricted lane: see matter.py
 
 The code is never in an address: the page it opened carries a signed, short-lived pass instead.
 """
@@ -11,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from aiohttp import web
@@ -20,15 +21,23 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
 from bot import receipts
-from bot.limits import Limit, count, refuse_beyond
+from bot.limits import count
 from bot.replies import Reply, UserError, Word
 from bot.uploads import RefusedUpload
-from bot.web.posted import read_form, take_files
+from bot.web.posted import Posted, keep_files, read_form
 from bot.web.server import locale_of, own_session, services, source_of
-from handlers.consultations import service, uploads
+from handlers.consultations import erasing, service, uploads
 from handlers.consultations.pages.consultations import award_name, show
 from handlers.consultations.pages.files import qr
-from handlers.consultations.pages.form import CHANNEL, receipt_link
+from handlers.consultations.pages.form import (
+    CHANNEL,
+    OPEN_SECONDS,
+    admit_holder,
+    confirm,
+    count_act,
+    receipt_link,
+)
+from handlers.consultations.pages.matter import matter_page
 from storage.models.consultations import (
     LIVE_STATES,
     Candidate,
@@ -43,9 +52,6 @@ from storage.models.consultations import (
 from storage.models.traffic import StoredFile
 
 routes = web.RouteTableDef()
-OPEN_SECONDS = 1800
-"""How long an opened page can be acted on before the code must be typed again."""
-ACTED = Limit("form-case", 60, minutes=60)
 _PURPOSE = "case"
 
 
@@ -115,8 +121,9 @@ async def open_case(request: web.Request) -> web.Response:
             found.receipt.returned_at = now
         case = await _case(request, session, found.opinion, now) if found.opinion else None
     again = found.code if found.first_return else None
-    if case is None:
-        return show(request, "matter", matter=found.matter, again=_again(request, again))
+    if found.matter is not None:
+        return matter_page(request, found.matter, found.receipt.id, again=_again(request, again))
+    assert case is not None
     return _case_page(request, case, found.receipt.id, again=again)
 
 
@@ -190,33 +197,46 @@ class Asked:
 @routes.post("/tracuu/case")
 @own_session
 async def act(request: web.Request) -> web.Response:
-    posted = await read_form(request)
-    asked = Asked(posted["action"], posted["text"], posted["stance"])
     known = services(request)
+    posted = await read_form(request, admit_holder(request, _PURPOSE))
     receipt_id = known.vault.unsign(_PURPOSE, posted["case"], OPEN_SECONDS)
     case = await _reopened(request, receipt_id) if receipt_id else None
     if receipt_id is None or case is None:
         return show(request, "ask_code", status=422, problem=Reply("pages-case-expired"))
-    if asked.action in ("withdraw", "erase"):
-        return show(request, "confirm", case=case, action=asked.action, signed=posted["case"])
-    problem: Reply | None = None
-    done: Reply | None = None
-    refused: list[RefusedUpload] = []
-    try:
-        if posted.files and asked.action in ("answer", "replace"):
-            taken, refused = await take_files(request, posted.files)
-            asked = Asked(asked.action, asked.text, asked.stance, [one.id for one in taken])
-        if not refused:
-            done = await _do(request, receipt_id, asked)
-    except UserError as error:
-        problem = error.reply
+    action = posted["action"]
+    if action in ("withdraw", "erase"):
+        return _confirm(request, action, posted["case"])
+    done, problem = await _acted(request, receipt_id, posted)
     if done and done.key == "pages-case-erased":
         return show(request, "erased")
     case = await _reopened(request, receipt_id) or case
-    typed = asked.text if (problem or refused) and asked.action == "answer" else ""
+    typed = posted["text"] if (problem or posted.refused) and action == "answer" else ""
     return _case_page(
-        request, case, receipt_id, done=done, problem=problem, refused=refused, typed=typed
+        request, case, receipt_id, done=done, problem=problem, refused=posted.refused, typed=typed
     )
+
+
+def _confirm(request: web.Request, action: str, signed: str) -> web.Response:
+    if action == "erase":
+        asked = Reply("pages-erase-title"), Reply("pages-erase-text")
+        return confirm(request, asked, Reply("pages-erase-yes-button"), action, "case", signed)
+    asked = Reply("pages-withdraw-title"), Reply("pages-withdraw-text")
+    return confirm(request, asked, Reply("pages-withdraw-yes-button"), action, "case", signed)
+
+
+async def _acted(
+    request: web.Request, receipt_id: str, posted: Posted
+) -> tuple[Reply | None, Reply | None]:
+    """What was done, or why nothing was."""
+    if posted.turned_away or posted.refused:
+        return None, posted.turned_away
+    asked = Asked(posted["action"], posted["text"], posted["stance"])
+    try:
+        if asked.action in ("answer", "replace"):
+            asked = replace(asked, files=[one.id for one in await keep_files(request, posted)])
+        return await _do(request, receipt_id, asked), None
+    except UserError as error:
+        return None, error.reply
 
 
 async def _reopened(request: web.Request, receipt_id: str) -> Case | None:
@@ -252,10 +272,8 @@ async def _do(request: web.Request, receipt_id: str, asked: Asked) -> Reply | No
     async with known.db.transaction() as session:
         opinion = await _opinion(session, receipt_id)
         if opinion is None:
-            raise UserError("common-start-again")
-        source = source_of(request)
-        await refuse_beyond(session, ACTED, source, now)
-        await count(session, ACTED, source, now)
+            raise UserError("pages-start-again")
+        await count_act(request, session, now)
         match asked.action:
             case "answer":
                 done = await _answer(session, opinion, asked, now)
@@ -265,7 +283,8 @@ async def _do(request: web.Request, receipt_id: str, asked: Asked) -> Reply | No
                 await service.withdraw(session, opinion, now)
                 done = Reply("pages-case-withdrawn-now")
             case "erase-yes":
-                unused = await uploads.discard(session, await service.erase(session, opinion, now))
+                file_ids = await erasing.erase(session, known.vault, opinion, now)
+                unused = await uploads.discard(session, file_ids)
                 done = Reply("pages-case-erased")
             case _:
                 return None

@@ -15,7 +15,6 @@ from bot.replies import Reply, choice, reply
 from bot.vault import Vault
 from handlers.consultations.review import matters, waiting
 from handlers.consultations.review.presses import press
-from storage.models.consultations import MatterState
 from storage.models.office import Officer, Role
 from storage.models.people import Contact
 
@@ -71,8 +70,7 @@ async def _news(session: AsyncSession, officer: Officer) -> Reply | None:
 async def _restricted_news(session: AsyncSession, officer: Officer) -> Reply | None:
     """Says that there is work, not what: a telephone lies about."""
     found = await matters.matters(session, officer)
-    new = [one for one in found if one.state == MatterState.NEW]
-    latest = await matters.handed_over_at(session, new)
+    latest = await matters.handed_over_at(session, found)
     if latest is None or not _is_new(officer, latest):
         return None
     return reply("review-matters-news").offering(choice("review-matters-button", press("matters")))

@@ -35,7 +35,6 @@ from storage.models.office import Act, Office, Officer, Role
 from storage.models.people import Person
 from storage.models.traffic import StoredFile
 
-SEALED = "restricted_matters"
 STEPS = {
     MatterState.NEW: frozenset({MatterState.FORWARDED, MatterState.CLOSED}),
     MatterState.FORWARDED: frozenset({MatterState.CLOSED}),
@@ -80,7 +79,7 @@ async def move_to_restricted(
         id=new_id(), office_id=opinion.consultation.office_id,
         consultation_id=opinion.consultation_id, candidate_id=opinion.candidate_id,
         contact_id=opinion.contact_id, person_id=opinion.person_id,
-        sealed=vault.seal_system((await _whole(session, case)).encode(), SEALED),
+        sealed=vault.seal_system((await _whole(session, case)).encode(), service.SEALED_MATTERS),
         file_ids=[file.id for file in case.files], state=MatterState.NEW,
         received_at=opinion.received_at,
     )  # fmt: skip
@@ -155,10 +154,10 @@ async def matters(session: AsyncSession, officer: Officer) -> Sequence[Restricte
 async def handed_over_at(
     session: AsyncSession, found: Sequence[RestrictedMatter]
 ) -> datetime | None:
-    """When the last of them came into the lane, which may be long after it was received."""
+    """When the last of them came into the lane or was added to, long after it was received."""
     ids = [one.id for one in found]
     at: datetime | None = await session.scalar(
-        select(func.max(Act.at)).where(Act.object_id.in_(ids), Act.verb == "hand over")
+        select(func.max(Act.at)).where(Act.object_id.in_(ids), Act.verb.in_(("hand over", "add")))
     )
     return at
 
@@ -192,7 +191,7 @@ async def open_matter(
     files = await session.scalars(select(StoredFile).where(StoredFile.id.in_(matter.file_ids)))
     service.note(session, now, rights.actor(officer), "read", "matter", matter.id)
     return Reading(
-        matter, vault.unseal_system(matter.sealed, SEALED).decode(),
+        matter, vault.unseal_system(matter.sealed, service.SEALED_MATTERS).decode(),
         service.identity(vault, person), files.all(), candidate.name, asked.title,
     )  # fmt: skip
 

@@ -27,7 +27,7 @@ from bot.limits import count, refuse_beyond
 from bot.limits import source_of as limit_source
 from bot.replies import Reply, Until, UserError, Word
 from bot.uploads import RefusedUpload
-from bot.web.posted import Posted, add_files, read_form
+from bot.web.posted import Posted, add_files, admit_file, read_form
 from bot.web.server import locale_of, own_session, page, services, session_of
 from handlers.deadlines.registration import forms, links, service, spreadsheet
 from handlers.deadlines.registration.forms import Form
@@ -154,19 +154,19 @@ def _counts(filled: Filled) -> dict[str, str]:
 @routes.post(_PLACE)
 @own_session
 async def read_back(request: web.Request) -> web.Response:
-    posted = await read_form(request)
     async with services(request).db.reading() as session:
         opened = await _open(request, session)
+    posted = await read_form(request, lambda _: admit_file(request), forms.MOST_FILES)
     service.refuse_closed(opened.owing, opened.now)
     filled, errors = fields.read(opened.form, _held(request, posted, opened), posted)
-    filled, refused = await _with_files(request, filled, posted, errors)
-    if not errors and not refused:
+    filled = await _with_files(request, filled, posted, errors)
+    if not errors and not posted.refused:
         try:
             forms.check(opened.form, forms.fitting(opened.form, filled.answers))
         except UserError as error:
             errors["form"] = error.reply
-    if errors or refused:
-        return _form_page(request, opened, filled, errors, refused, status=422)
+    if errors or posted.refused:
+        return _form_page(request, opened, filled, errors, posted.refused, status=422)
     return _review_page(request, opened, filled)
 
 
@@ -178,13 +178,13 @@ def _held(request: web.Request, posted: Posted, opened: Opened) -> Filled:
 
 async def _with_files(
     request: web.Request, filled: Filled, posted: Posted, errors: Errors
-) -> tuple[Filled, list[RefusedUpload]]:
-    files, refused, why = await add_files(
-        request, filled.files, posted.files, forms.MOST_FILES, "registration-too-many-files"
+) -> Filled:
+    files, why = await add_files(
+        request, filled.files, posted, forms.MOST_FILES, "registration-too-many-files"
     )
     if why is not None:
         errors["files"] = why
-    return filled.with_files(files), refused
+    return filled.with_files(files)
 
 
 def _review_page(
