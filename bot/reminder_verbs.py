@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+import asyncio
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import select
+
 from bot import console
+from bot.clock import VIETNAM
 from bot.config import Settings
-from bot.replies import Until, Word
+from bot.replies import Until, UserError, Word
+from storage.models.office import Officer
+from storage.models.units import Member
 
 if TYPE_CHECKING:
+    from handlers.deadlines.reminders.rehearsal import Played, Season
     from handlers.deadlines.reminders.why import Account, Line
 
 
@@ -19,6 +31,47 @@ def add_verbs(verbs: Any) -> None:
     verb.add_argument("unit", help="code of the unit")
     verb.add_argument("deadline", help="code of the deadline")
     verb.add_argument("--on", type=console.day, metavar="DATE", help="what concerns this day only")
+    verb = console.verb(verbs, "rehearse", rehearse, "play a season of reminders; sends nothing")
+    verb.add_argument("--from", dest="first", required=True, type=console.day, metavar="DATE")
+    verb.add_argument("--to", dest="last", required=True, type=console.day, metavar="DATE")
+    verb.add_argument(
+        "--outage", action="append", default=[], type=_outage, metavar="START/END",
+        help="the service is down: 2027-01-04T08:00/2027-01-07T12:00; may be given again",
+    )  # fmt: skip
+    verb.add_argument(
+        "--blocked",
+        type=_share,
+        default=0.0,
+        metavar="5%",
+        help="share of the chats that are dead",
+    )
+    verb.add_argument("--drafts", action="store_true", help="with deadlines not armed yet")
+    verb.add_argument("--seed", type=int, default=0, help="which of the chats are dead")
+    verb.add_argument("--format", choices=("text", "json"), default="text")
+    verb.add_argument("--out", type=Path, metavar="FILE", help="write there, not to the screen")
+
+
+def _outage(text: str) -> tuple[datetime, datetime]:
+    try:
+        start, end = (datetime.fromisoformat(part) for part in text.split("/"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text} is no outage: write 2027-01-04T08:00/2027-01-07T12:00"
+        ) from None
+    start, end = (one if one.tzinfo else one.replace(tzinfo=VIETNAM) for one in (start, end))
+    if end <= start:
+        raise argparse.ArgumentTypeError(f"{text} ends before it begins")
+    return start, end
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text.rstrip("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is no share: write 5% or 0.05")
+    return share
 
 
 # Why
@@ -66,3 +119,115 @@ def _written(line: Line, say: console.Say) -> Iterator[str]:
         yield say("reminder_command-state-at", state=state, at=line.at)
     if line.reason:
         yield say("reminder_command-because", reason=Word(f"reminders-reason-{line.reason}"))
+
+
+# A rehearsal
+
+MOST_NAMED = 20
+
+
+async def rehearse(settings: Settings, args: argparse.Namespace) -> int:
+    from handlers.deadlines.reminders import rehearsal
+
+    say = console.sayer(settings)
+    if args.last < args.first:
+        raise UserError("reminder_command-ends-early")
+    season = rehearsal.Season(
+        args.first, args.last, args.outage, args.blocked, args.seed, args.drafts
+    )
+    progress = console.Progress(say)
+    async with console.database(settings) as db, db.reading() as session:
+        with TemporaryDirectory(prefix="neuguong-rehearsal-") as folder:
+            played = await rehearsal.rehearse(session, Path(folder), season, progress.of)
+        progress.end()
+        if args.format == "json":
+            written = json.dumps(_plain(season, played), ensure_ascii=False, indent=1)
+        else:
+            names = {row.id: row.name for row in await session.execute(_NAMES)}
+            written = "\n".join(_report(season, played, names, say))
+    if args.out:
+        await asyncio.to_thread(args.out.write_text, written + "\n", encoding="utf-8")
+        counts = {"sends": len(played.sends), "not_sent": len(played.not_sent)}
+        console.show(say("reminder_command-rehearsed", file=str(args.out), **counts))
+    else:
+        console.show(written)
+    return 0
+
+
+_NAMES = select(Member.id, Member.name).union_all(select(Officer.id, Officer.name))
+
+
+def _plain(season: Season, played: Played) -> dict[str, Any]:
+    return {
+        "from": season.first.isoformat(), "to": season.last.isoformat(),
+        "sends": played.sends, "not_sent": played.not_sent,
+    }  # fmt: skip
+
+
+def _report(
+    season: Season, played: Played, names: Mapping[str, str], say: console.Say
+) -> Iterator[str]:
+    messages = [one for one in played.sends if "merged_into" not in one]
+    yield say(
+        "reminder_command-season", first=season.first, last=season.last,
+        messages=len(messages), told=len(played.sends), missing=len(played.not_sent),
+    )  # fmt: skip
+    yield from _days(played, say)
+    yield from _busiest(messages, names, say)
+    yield from _unreached(played, say)
+    yield from _reasons(played, say)
+
+
+def _days(played: Played, say: console.Say) -> Iterator[str]:
+    told = Counter(one["at"][:10] for one in played.sends)
+    carried = Counter(one["at"][:10] for one in played.sends if "merged_into" not in one)
+    yield say("reminder_command-by-day")
+    for day in sorted(told):
+        on = date.fromisoformat(day)
+        yield say("reminder_command-day", day=on, messages=carried[day], told=told[day])
+
+
+def _busiest(
+    messages: list[dict[str, Any]], names: Mapping[str, str], say: console.Say
+) -> Iterator[str]:
+    if not messages:
+        return
+    by_person = Counter(one["recipient"] for one in messages)
+    recipient, most = by_person.most_common(1)[0]
+    rank = next(one["rank"] for one in messages if one["recipient"] == recipient)
+    yield say(
+        "reminder_command-busiest", name=names.get(recipient, "-"), messages=most,
+        rank=Word(f"reminder_command-rank-{rank}"),
+    )  # fmt: skip
+
+
+def _unreached(played: Played, say: console.Say) -> Iterator[str]:
+    """Units whose own people heard nothing at all, though something was meant for them."""
+    own = ("focal", "head")
+    heard = {one["unit"] for one in played.sends if one["to"] in own and one["rank"] != "officer"}
+    missed: dict[str, str] = {}
+    for one in played.not_sent:
+        if one["state"] == "failed" and one["unit"] not in heard:
+            missed.setdefault(one["unit"], one["reason"])
+    if not missed:
+        yield say("reminder_command-all-reached")
+        return
+    yield say("reminder_command-unreached", n=len(missed))
+    for unit in sorted(missed)[:MOST_NAMED]:
+        reason = Word(f"reminders-reason-{missed[unit]}")
+        yield say("reminder_command-unreached-unit", unit=unit, reason=reason)
+    if len(missed) > MOST_NAMED:
+        yield say("reminder_command-unreached-more", more=len(missed) - MOST_NAMED)
+
+
+def _reasons(played: Played, say: console.Say) -> Iterator[str]:
+    by_reason: dict[tuple[str, str], int] = defaultdict(int)
+    for one in played.not_sent:
+        by_reason[one["state"], one["reason"]] += 1
+    if by_reason:
+        yield say("reminder_command-not-sent")
+    for (state, reason), count in sorted(by_reason.items(), key=lambda item: -item[1]):
+        yield say(
+            "reminder_command-reason", count=count, state=Word(f"reminders-state-{state}"),
+            reason=Word(f"reminders-reason-{reason}"),
+        )  # fmt: skip

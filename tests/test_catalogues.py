@@ -56,7 +56,7 @@ REASONS = [
     "day_off", "brought_forward", "quiet_hours", "late", "reaches_office", "instead", "next_chat",
     "merged", "told_together", "outage", "too_late", "no_contact", "unreachable", "opted_out",
     "left", "no_cluster", "unit_closed", "not_armed", "moved", "rejected", "in_doubt",
-    "before_armed", "before_move", "draft", "no_duty", "no_calendar", "unknown",
+    "before_armed", "before_move", "draft", "no_duty", "no_calendar", "unknown", "after_the_end",
 ]  # fmt: skip
 
 DYNAMIC = {

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.bench import planning
 from tests.bench.measures import Figure, measure
 from tests.bench.stage import Stage
 
@@ -22,7 +23,7 @@ async def run(folder: Path) -> list[Figure]:
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     async with asyncio.timeout(MOST_SECONDS), Stage(folder) as stage:
-        return await measure(stage)
+        return [*await measure(stage), *await planning.measure(folder)]
 
 
 def show(figure: Figure) -> str:

@@ -40,6 +40,7 @@ from storage.models.traffic import MessageClass
 from storage.models.units import Member, MemberAddress, Unit
 
 Feeder = Callable[[AsyncSession, datetime, int, str, str], Awaitable[int]]
+Compose = Callable[[Sequence[Told], str, datetime], Reply]
 WAITING = text("reminders.state IN ('planned', 'deferred')")
 """Spelled out: with parameters in it SQLite would not see that its partial indexes fit."""
 LOOKS = 8
@@ -60,7 +61,13 @@ def feeder(vault: Vault) -> Feeder:
 
 
 async def feed(
-    session: AsyncSession, vault: Vault, now: datetime, most: int, channel: str, account: str
+    session: AsyncSession,
+    vault: Vault,
+    now: datetime,
+    most: int,
+    channel: str,
+    account: str,
+    compose: Compose = wording.compose,
 ) -> int:
     """Stores at most `most` messages for contacts of this account; returns how many.
 
@@ -76,7 +83,9 @@ async def feed(
         sorting.judge(row)
     await sorting.write(session)
     kept = await _claim(session, sorting.told(), now)
-    await _tell(session, vault, kept, sorting, now)
+    await sorting.write_ended(session)
+    if kept:
+        await _tell(session, vault, kept, sorting, compose, now)
     return len(kept)
 
 
@@ -364,12 +373,14 @@ async def _tell(
     vault: Vault,
     groups: Sequence[list[Any]],
     sorting: Sorting,
+    compose: Compose,
     now: datetime,
 ) -> None:
-    await sorting.write_ended(session)
-    if not groups:
-        return
-    messages = {_key(rows[0]): _message(rows, sorting, now) for rows in groups}
+    messages = {}
+    for rows in groups:
+        contact = sorting.contacts[rows[0].contact_id]
+        told = [_told(row, sorting) for row in rows]
+        messages[_key(rows[0])] = contact.id, compose(told, contact.locale, now)
     carried = await outbox.tell_many(
         session, vault, messages, kind=MessageClass.REMINDER, due_at=now
     )
@@ -385,12 +396,6 @@ async def _tell(
 def _key(row: Any) -> str:
     """The same reminder goes twice to one chat never; to another chat when the first is dead."""
     return f"reminder:{row.id}:{row.contact_id}"
-
-
-def _message(rows: Sequence[Any], sorting: Sorting, now: datetime) -> tuple[int, Reply]:
-    contact = sorting.contacts[rows[0].contact_id]
-    told = [_told(row, sorting) for row in rows]
-    return contact.id, wording.compose(told, contact.locale, now)
 
 
 def _told(row: Any, sorting: Sorting) -> Told:

@@ -9,32 +9,37 @@ from __future__ import annotations
 import random
 import secrets
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import VIETNAM, end_of_day, load_calendar
+from bot.replies import Reply
 from bot.vault import Vault
 from handlers.deadlines import duties
-from handlers.deadlines.reminders import feed, ladder, planner, settle
+from handlers.deadlines.reminders import feed, ladder, passing, planner, settle, wording
+from handlers.deadlines.reminders.wording import Told
 from storage.db import Database
 from storage.models.base import Base, new_id, table
 from storage.models.calendar import CalendarCoverage, CalendarDay
 from storage.models.deadlines import Deadline, DeadlineState, Duty, DutyState
 from storage.models.office import Office, Officer
 from storage.models.people import Contact, Person
-from storage.models.reminders import Reminder, ReminderState
+from storage.models.reminders import NOBODY, Reminder, ReminderState
 from storage.models.traffic import OutboxMessage, OutboxState
 from storage.models.units import Cluster, ClusterSeat, Member, MemberAddress, Unit
 
 BATCH = 5_000
 MOST_AT_ONCE = 2_000
 NOBODY_KNOWN = "nobody"
+QUEUED = "outbox.state IN ('queued', 'sending', 'in_doubt')"
+"""Spelled out, for the partial index; nothing is ever being sent here, nor in doubt."""
 TOLD = (ReminderState.SENT, ReminderState.MERGED)
 
 
@@ -68,7 +73,7 @@ class Season:
 
 
 @dataclass
-class Told:
+class Played:
     """What came of it. Rows are of Reminder, with the codes of the unit and the deadline."""
 
     sends: list[dict[str, Any]] = field(default_factory=list)
@@ -77,7 +82,7 @@ class Told:
 
 async def rehearse(
     real: AsyncSession, folder: Path, season: Season, progress: Callable[[int, int], None]
-) -> Told:
+) -> Played:
     """`folder` takes the scratch database and is the caller's to delete."""
     scratch = Database(f"sqlite+aiosqlite:///{folder / 'rehearsal.db'}")
     try:
@@ -88,7 +93,7 @@ async def rehearse(
             stage = await _stage(session, season)
         await stage.play(scratch, progress)
         async with scratch.reading() as session:
-            return await _report(session, stage.dead)
+            return await _report(session)
     finally:
         await scratch.close()
 
@@ -190,6 +195,7 @@ class Stage:
     accounts: list[tuple[str, str]]
     dead: set[int]
     """Contacts that turn out to be dead."""
+    _composed: dict[tuple[Any, ...], Reply] = field(default_factory=dict)
 
     async def play(self, scratch: Database, progress: Callable[[int, int], None]) -> None:
         vault = Vault(secrets.token_hex(32))
@@ -200,6 +206,13 @@ class Stage:
                 await self._send(session, vault, now)
                 now = await self._next(session, now)
             progress(bisect_right(self.moments, now or self.season.ends_at), len(self.moments))
+
+    def compose(self, told: Sequence[Told], locale: str, now: datetime) -> Reply:
+        """The real words once for each kind of message: what it says is not what is looked at."""
+        kind = locale, now, *((one.deadline_id, one.to) for one in told[:2])
+        if kind not in self._composed:
+            self._composed[kind] = wording.compose(told, locale, now)
+        return self._composed[kind]
 
     async def _next(self, session: AsyncSession, now: datetime) -> datetime | None:
         """The next instant at which anything may happen; None past the end."""
@@ -220,7 +233,9 @@ class Stage:
         waits = -1
         while True:
             for channel, account in self.accounts:
-                while await feed.feed(session, vault, now, MOST_AT_ONCE, channel, account):
+                while await feed.feed(
+                    session, vault, now, MOST_AT_ONCE, channel, account, self.compose
+                ):
                     await self._conclude(session, now)
             await settle.settle(session, now)
             before, waits = waits, await self._waiting(session, now)
@@ -236,7 +251,7 @@ class Stage:
     async def _conclude(self, session: AsyncSession, now: datetime) -> None:
         """What the channels would answer."""
         outbox = table(OutboxMessage)
-        queued = outbox.c.state == OutboxState.QUEUED
+        queued = text(QUEUED)
         ended = {"sent_at": now, "reply": None}
         if self.dead:
             contacts = await session.scalars(
@@ -293,10 +308,13 @@ def _is_near(due_at: datetime, season: Season) -> bool:
 # The report
 
 
-async def _report(session: AsyncSession, dead: set[int]) -> Told:
+async def _report(session: AsyncSession) -> Played:
     rows = await session.execute(
         select(
-            table(Reminder), Unit.code.label("unit"), Deadline.code.label("deadline"),
+            Reminder.id, Reminder.step, Reminder.recipient, Reminder.planned_at, Reminder.at,
+            Reminder.state, Reminder.reason, Reminder.told_in, Reminder.deadline_id,
+            Unit.code.label("unit"),
+            Deadline.code.label("deadline"),
             Contact.channel, Member.rank,
         )
         .join(Unit, Unit.id == Reminder.unit_id)
@@ -305,37 +323,45 @@ async def _report(session: AsyncSession, dead: set[int]) -> Told:
         .outerjoin(Member, Member.id == Reminder.recipient)
         .order_by(Reminder.at, Reminder.id)
     )  # fmt: skip
-    told = Told()
+    deadlines = {one.id: one for one in await session.scalars(select(Deadline))}
+    audiences: dict[tuple[str, str], str] = {}
+    told = Played()
     for row in rows:
+        key = row.deadline_id, row.step
+        if key not in audiences:
+            audiences[key] = str(passing.audience(deadlines[row.deadline_id], row.step))
         if row.state in TOLD and row.reason != "merged":
-            told.sends.append(dict(_sent(row)))
+            told.sends.append(_sent(row, audiences[key]))
         else:
-            told.not_sent.append(dict(_unsent(row)))
+            told.not_sent.append(_unsent(row, audiences[key]))
     return told
 
 
-def _sent(row: Any) -> Iterator[tuple[str, Any]]:
-    yield "id", row.id
-    yield "at", row.at.astimezone(VIETNAM).isoformat()
-    yield from _row(row)
-    yield "channel", row.channel
-    yield "reason", row.reason
-    if row.told_in is not None:
-        yield "merged_into", row.told_in
+def _sent(row: Any, to: str) -> dict[str, Any]:
+    merged = {} if row.told_in is None else {"merged_into": row.told_in}
+    return {
+        "id": row.id, "at": _local(row.at), **_row(row, to), "channel": row.channel,
+        "reason": row.reason, **merged,
+    }  # fmt: skip
 
 
-def _unsent(row: Any) -> Iterator[tuple[str, Any]]:
-    yield "id", row.id
-    yield "planned_at", row.planned_at.astimezone(VIETNAM).isoformat()
-    yield from _row(row)
-    yield "state", str(row.state)
+def _unsent(row: Any, to: str) -> dict[str, Any]:
     waits = row.state in (ReminderState.PLANNED, ReminderState.DEFERRED)
-    yield "reason", "after_the_end" if waits else row.reason
+    return {
+        "id": row.id, "planned_at": _local(row.planned_at), **_row(row, to),
+        "state": str(row.state), "reason": "after_the_end" if waits else row.reason,
+    }  # fmt: skip
 
 
-def _row(row: Any) -> Iterator[tuple[str, Any]]:
-    yield "unit", row.unit
-    yield "deadline", row.deadline
-    yield "step", row.step
-    yield "recipient", row.recipient
-    yield "rank", str(row.rank) if row.rank else "" if row.recipient == "nobody" else "officer"
+def _row(row: Any, to: str) -> dict[str, Any]:
+    officer = "" if row.recipient == NOBODY else "officer"
+    return {
+        "unit": row.unit, "deadline": row.deadline, "step": row.step, "to": to,
+        "recipient": row.recipient,
+        "rank": str(row.rank or officer),
+    }  # fmt: skip
+
+
+@lru_cache(maxsize=1_000)
+def _local(instant: datetime) -> str:
+    return instant.astimezone(VIETNAM).isoformat()
