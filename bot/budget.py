@@ -31,6 +31,8 @@ LONGEST_PUSH = 5.0
 """A `ready_at` further ahead comes of a clock that was set back."""
 SPAN = 1.002
 """A second, and what two clocks may differ by in one."""
+STRICT_SECONDS = 60.0
+"""So long after a refusal replies keep to the limit as well."""
 SLOW, SLOW_SECONDS = 2, 3.0
 """So few are claimed and under way at first: a process that keeps dying leaves few in doubt."""
 
@@ -39,7 +41,7 @@ class Window:
     """In no second more than `limit` messages of this process go, as long as paced ones do.
 
     A message counts from before its call until a second after its answer: wherever between the two
-    the platform counts it. Replies alone are not held back; a 429 is obeyed by whoever gets it.
+    the platform counts it. Replies alone are not held back unless the platform refused some.
     """
 
     def __init__(self, limit: int) -> None:
@@ -51,7 +53,7 @@ class Window:
         """(counts until, is a reply)"""
         self._past_paced = 0
         self._waiting: dict[bool, deque[asyncio.Future[None]]] = {True: deque(), False: deque()}
-        self._closed_until = 0.0
+        self._closed_until = self._strict_until = 0.0
         self._alarm: asyncio.TimerHandle | None = None
         self._replies: deque[float] = deque()
 
@@ -69,8 +71,11 @@ class Window:
         return time.monotonic() < self._born + SLOW_SECONDS
 
     def close(self, seconds: float) -> None:
-        """The platform asked for a pause: nothing paced goes until then."""
-        self._closed_until = max(self._closed_until, time.monotonic() + seconds)
+        """The platform asked for a pause: nothing paced goes until then, and for a while replies
+        keep to the limit too."""
+        now = time.monotonic()
+        self._closed_until = max(self._closed_until, now + seconds)
+        self._strict_until = now + seconds + STRICT_SECONDS
 
     def replies_since(self, moment: float) -> int:
         """Replies begun since then, of the last second at most."""
@@ -112,7 +117,8 @@ class Window:
             self._past_paced -= not was_reply
         free = sum(self._under_way.values()) + len(self._past) < self._limit
         if reply:
-            return free or not (self._under_way[False] or self._past_paced)
+            shared = self._under_way[False] or self._past_paced or now < self._strict_until
+            return free or not shared
         most = SLOW if self.is_young else self._limit
         return free and now >= self._closed_until and self._under_way[False] < most
 
@@ -136,12 +142,13 @@ class Window:
         if not any(self._waiting.values()):
             return
         now = time.monotonic()
-        moments = [self._past[0][0]] if self._past else []
-        moments += [self._closed_until, self._born + SLOW_SECONDS]
-        later = [moment for moment in moments if moment > now]
-        if later:
-            loop = asyncio.get_running_loop()
-            self._alarm = loop.call_later(min(later) - now + 0.0005, self._admit)
+        opens = (self._closed_until, self._strict_until, self._born + SLOW_SECONDS)
+        moments = [moment for moment in opens if moment > now]
+        if self._past:
+            moments.append(self._past[0][0])
+        if moments or not any(self._under_way.values()):
+            wait = max(0.0, min(moments, default=now) - now)
+            self._alarm = asyncio.get_running_loop().call_later(wait + 0.0005, self._admit)
 
 
 @dataclass(frozen=True)

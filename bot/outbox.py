@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -228,6 +229,8 @@ class Outbox:
         self._doubts = Doubts(db, vault, self._channels, self._accounts, clock)
         self._settling: asyncio.Task[None] | None = None
         self._seen_to_at = 0.0
+        self._room = asyncio.Event()
+        """Set when all that was claimed ahead has begun to go."""
         self._leased_until: datetime | None = None
         """Of all that stood in a lane at the last renewal."""
         self._records: list[dict[str, Any]] = []
@@ -254,7 +257,10 @@ class Outbox:
             except Exception as error:  # the top of the loop: it must outlive whatever comes
                 log.error("sending waits", error=type(error).__name__)
             busy = busy or any(account.ahead for account in self._accounts.values())
-            await asyncio.sleep(BEAT_SECONDS if busy else TICK_SECONDS)
+            self._room.clear()
+            with suppress(TimeoutError):
+                wait = BEAT_SECONDS if busy else TICK_SECONDS
+                await asyncio.wait_for(self._room.wait(), wait)
 
     async def reclaim(self) -> None:
         """Only where no other process sends: takes up what the last run was sending.
@@ -513,7 +519,7 @@ class Outbox:
         account, gone = self._account(one), 0
         for message in compose(one.reply, one.locale, one.channel.caps, picture, one.edits):
             async with account.window.place(reply=one.kind == MessageClass.REPLY):
-                account.ahead.discard(one.id)
+                self._begins(account, one)
                 begun = self._clock()
                 outcome = await one.channel.send(one.address, one.contact_id, message)
             gone += isinstance(outcome, Sent | Doubtful)
@@ -523,6 +529,12 @@ class Outbox:
                 self._note(one, outcome, begun)
         known = isinstance(outcome, Sent)
         return outcome, replace(one, strays=one.strays + max(0, gone - known))
+
+    def _begins(self, account: Account, one: Owed) -> None:
+        if one.id in account.ahead:
+            account.ahead.remove(one.id)
+            if not account.ahead:
+                self._room.set()
 
     def _note(self, one: Owed, sent: Sent, begun: datetime) -> None:
         if isinstance(one.channel, Probing):

@@ -58,6 +58,34 @@ async def test_answers_alone_wait_for_nobody() -> None:
     assert time.monotonic() - started < 0.5
 
 
+async def test_answers_that_were_refused_keep_to_the_limit_for_a_while() -> None:
+    window, answers = Window(5), list[float]()
+    window.close(0)
+    started = time.monotonic()
+    await asyncio.gather(*(goes(window, reply=True, went=answers) for _ in range(12)))
+    assert time.monotonic() - started > 2
+
+
+async def test_a_place_that_comes_free_between_two_looks_is_not_missed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Everybody waited for ever for an alarm that nobody had set."""
+    monkeypatch.setattr(budget, "SPAN", 0.01)
+    window, went = Window(1), list[float]()
+    looks = window._has_room
+
+    def slow_look(reply: bool) -> bool:
+        free = looks(reply)
+        time.sleep(0.002)
+        return free
+
+    monkeypatch.setattr(window, "_has_room", slow_look)
+    async with asyncio.timeout(10):
+        for _ in range(30):
+            await goes(window, reply=False, went=went)
+            await asyncio.sleep(0.006)
+
+
 async def test_who_stops_waiting_leaves_the_place_to_others() -> None:
     window, went = Window(1), list[float]()
     await goes(window, reply=False, went=went)

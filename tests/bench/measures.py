@@ -175,7 +175,9 @@ async def measure_reminders(stage: Stage) -> list[Figure]:
     """From the first reminder that Telegram took to the last."""
     bot = await stage.reminding(REMINDERS, LIMIT)
     shortest = REMINDERS / PACE
+    assert isinstance(bot.process, Service)
     await bot.process.start()
+    await bot.process.ready()
     await bot.wire.ask(
         "load", script=[HELP], people=TALK * 20, updates=round(shortest * TALK), in_flight=50,
         rate=TALK, first_id=FIRST_ID, patience=20,

@@ -15,7 +15,6 @@ from storage.models.deadlines import (
     DeadlineState,
     Duty,
     DutyState,
-    Movement,
     Submission,
     Work,
 )
@@ -56,13 +55,6 @@ async def deadline(
             armed_at=world.now(), **given,
         )  # fmt: skip
         session.add(row)
-        if await session.get(Movement, "NTM") is None:
-            session.add(
-                Movement(
-                    code="NTM", name_vi="Cả nước chung sức xây dựng nông thôn mới",
-                    name_en="New rural areas", source="", verified=False,
-                )
-            )  # fmt: skip
         await session.flush()
         await duties.ensure(session, row, world.now())
         return row.id

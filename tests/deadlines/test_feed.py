@@ -23,6 +23,7 @@ from storage.models.people import Contact
 from storage.models.reminders import Reminder, ReminderState
 from storage.models.traffic import MessageClass, OutboxMessage, OutboxState
 from storage.models.units import Member, MemberAddress, MemberRank, Unit
+from tests.databases import Postgres
 from tests.deadlines.ground import TELEGRAM, WEBCHAT, Ground, at
 
 R = Reminder
@@ -429,6 +430,34 @@ async def test_done_at_the_same_moment_is_either_told_before_or_not_at_all(
     assert len(messages) == len(set(messages)) == sum(r.state == "claimed" for r in rows)
     assert {r.unit_id for r in rows if r.state == "claimed"} >= {d.unit_id for d in owed[1::2]}
     assert deadline.code == "DK"
+    await one.close()
+    await other.close()
+
+
+@pytest.fixture
+def postgresql_url(postgres: Postgres) -> str:
+    return postgres.new_migrated()
+
+
+async def test_a_duty_that_is_being_handed_in_is_left_for_the_next_time(
+    postgresql_url: str,
+) -> None:
+    """The turn has written and not committed: nobody waits for it, nothing is told past it."""
+    one, other = Database(postgresql_url), Database(postgresql_url)
+    async with one.transaction() as session:
+        stage = Stage(await Ground(session, armed_at=at("2027-03-20")).office())
+        deadline = await furnish(stage)
+        await stage.plan("2027-03-24")
+        owed = await stage.ground.duty("X1", deadline)
+    async with other.transaction() as turn:
+        duty = await turn.get_one(Duty, owed.id)
+        await duties.become(turn, duty, DutyState.SUBMITTED, "command", at("2027-03-24"))
+        async with asyncio.timeout(5), one.transaction() as session:
+            assert await feed.feed(session, VAULT, at("2027-03-24"), 9, *TELEGRAM) == 0
+    async with one.transaction() as session:
+        assert await feed.feed(session, VAULT, at("2027-03-24"), 9, *TELEGRAM) == 0
+        found = await session.execute(select(Reminder.state, Reminder.reason))
+        assert [tuple(row) for row in found] == [("skipped", "submitted")]
     await one.close()
     await other.close()
 

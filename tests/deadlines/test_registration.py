@@ -52,7 +52,7 @@ async def fills_in(person: Citizen) -> str:
     await person.says("12")
     await person.says("\n".join(f"{n}. {name}" for n, name in enumerate(NAMES, 1)))
     await person.taps("Tiếp tục")
-    await person.taps("☐ Cả nước chung sức")
+    await person.taps("☐ Phong trào “Cả nước chung sức")
     await person.taps("Tiếp tục")
     await person.says("Thêm hai thôn đạt chuẩn.")
     await person.sends_files((jpeg(), "trang-ky.jpg"))

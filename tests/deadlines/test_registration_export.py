@@ -74,7 +74,9 @@ async def test_spreadsheets_say_the_same_in_words_and_run_nothing(
         heads, empty, full = csv.reader(file)
     assert empty[heads.index("Đơn vị")].startswith("'=")
     assert full[heads.index("Lao động tiên tiến")] == "12"
-    assert full[heads.index("Cả nước chung sức xây dựng nông thôn mới")].startswith("Thêm hai")
+    assert full[heads.index("Phong trào “Cả nước chung sức xây dựng nông thôn mới”")].startswith(
+        "Thêm hai"
+    )
     assert full[heads.index("Tình trạng")] == "đã nộp, chờ xem"
     book = openpyxl.load_workbook(tmp_path / "dk.xlsx")
     cells = [cell for row in book.worksheets[0].iter_rows() for cell in row]

@@ -54,8 +54,8 @@ class Typing(StatesGroup):
 def router() -> Router:
     chat = Router(name="units")
     chat.message.register(open_link, CommandStart(deep_link=True, magic=F.args.startswith("u-")))
-    chat.message.register(take_code, F.text.func(codes.tidy_code))
-    chat.message.register(take_code, StateFilter(None), F.text.func(codes.looks_like_code))
+    chat.message.register(take_code, F.text, F.text.func(codes.tidy_code))
+    chat.message.register(take_code, StateFilter(None), F.text, F.text.func(codes.looks_like_code))
     chat.message.register(show_mine, Command("donvi", "units"))
     chat.callback_query.register(show_mine, Pressed("mine"))
     chat.callback_query.register(show_unit, Pressed("one"))

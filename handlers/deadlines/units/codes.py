@@ -37,9 +37,11 @@ def tidy_code(typed: str) -> str | None:
 
 def looks_like_code(text: str) -> bool:
     """Whether somebody seems to mean a code, right or not: five to seven groups of about three
-    letters, most of which have both letters and digits or no vowel."""
+    letters, most of them with both letters and digits or no vowel. A receipt's have four."""
     groups = [group for group in _SEPARATORS.split(text.strip().upper()) if group]
     if not 5 <= len(groups) <= 7 or any(not 2 <= len(group) <= 4 for group in groups):
+        return False
+    if sum(len(group) == 4 for group in groups) > 1:
         return False
     odd = [group for group in groups if group.isascii() and not set(group) & set("AEOUY")]
     return len(odd) >= len(groups) - 1
