@@ -239,6 +239,7 @@ async def _work(base: Foundation, role: str, opened: AsyncExitStack, stop: async
         jobs = import_module("bot.jobs")
         scheduler = jobs.make_scheduler(base)
         scheduler.start()
+        base.background.start(scheduler.watch(), "clock")
         opened.callback(scheduler.stop)
         if dialogue.telegram:
             polling = import_module("bot.accounts")

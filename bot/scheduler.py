@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +18,7 @@ from storage.db import Database
 from storage.models.traffic import Incident
 
 log = structlog.get_logger()
+WATCH_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,19 @@ class Scheduler:
 
     def start(self) -> None:
         self._ticks.start()
+
+    async def watch(self) -> None:
+        """For ever: a machine's clock that is set back would leave the ticks waiting for a time
+        that was once; then all of them are due at once, which does no harm."""
+        ahead = time.time() - time.monotonic()
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            now = time.time() - time.monotonic()
+            if now < ahead - 1:
+                log.warning("the clock was set back", seconds=round(ahead - now))
+                for tick in self._ticks.get_jobs():
+                    tick.modify(next_run_time=datetime.now(UTC))
+            ahead = now
 
     def stop(self) -> None:
         if self._ticks.running:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.testing import capture_logs
 
-from bot import jobs
+from bot import jobs, scheduler
 from bot.scheduler import Job, Scheduler
 from handlers.consultations import lifecycle
 from storage.db import Database
@@ -127,3 +130,33 @@ async def test_a_database_that_is_gone_does_not_stop_the_clockwork(tmp_path: Pat
         "job failed",
         "the incident could not be stored",
     ]
+
+
+async def test_a_clock_set_back_does_not_stop_the_ticks(
+    sqlite_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two hours back: without a look at it nothing would be done for two hours."""
+    db = Database(sqlite_url)
+    done = 0
+
+    async def work(session: AsyncSession, now: datetime) -> None:
+        nonlocal done
+        done += 1
+
+    monkeypatch.setattr(scheduler, "WATCH_SECONDS", 0.05)
+    ticks = Scheduler(db, [Job("a minute's work", 7200, work)])
+    ticks.start()
+    watching = asyncio.ensure_future(ticks.watch())
+    await _until(lambda: done == 1)
+    back = SimpleNamespace(time=lambda: time.time() - 7200, monotonic=time.monotonic)
+    monkeypatch.setattr(scheduler, "time", back)
+    await _until(lambda: done == 2)
+    watching.cancel()
+    ticks.stop()
+    await db.close()
+
+
+async def _until(happened: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not happened():  # noqa: ASYNC110  # in the service
+            await asyncio.sleep(0.01)

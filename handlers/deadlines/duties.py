@@ -21,6 +21,14 @@ from storage.models.office import Act
 from storage.models.reminders import WAITING, Reminder, ReminderState
 from storage.models.units import Unit, UnitKind
 
+ON_PAPER = "paper"
+"""The reason of what was handed in beside this service; told by `told_reason`."""
+
+
+def told_reason(duty: Duty) -> str | Word:
+    """As people read it."""
+    return Word("duties-on-paper") if duty.reason == ON_PAPER else duty.reason
+
 
 def due_at(deadline: Deadline, duty: Duty) -> datetime:
     """The unit's own date where the office granted one; always later than the deadline's."""

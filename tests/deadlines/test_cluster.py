@@ -109,13 +109,13 @@ async def test_a_head_sees_who_is_behind_and_nudges_them_once_a_day(
     assert "Cụm thi đua vùng sông: 4 đơn vị." in told
     assert "còn 3 đơn vị chưa nộp: Xã Sông 0; Xã Sông 1; Xã Sông 2." in told
     assert any(seen.picture for seen in await head.screen())
-    done = await head.taps("Nhắc 3 đơn vị còn chậm")
+    done = await head.taps("Nhắc 2 đơn vị còn chậm")
     assert "• 1 đơn vị sẽ được nhắc" in done
     assert "chưa nhận được lời nhắc: Xã Sông 2" in done
     (row,) = await nudges(world)
     assert row.step == f"nudge {local_day(world.now())}"
     await head.taps("Xem lại bảng")
-    assert "hôm nay đã được nhắc rồi" in await head.taps("Nhắc 3 đơn vị còn chậm")
+    assert "hôm nay đã được nhắc rồi" in await head.taps("Nhắc 2 đơn vị còn chậm")
     assert len(await nudges(world)) == 1
 
 
@@ -135,7 +135,7 @@ async def test_the_button_of_a_head_of_last_year_is_refused(sqlite_world: World)
     async with sqlite_world.base.db.transaction() as session:
         for seat in await session.scalars(select(ClusterSeat)):
             seat.rank = SeatRank.MEMBER
-    assert "hiện không phụ trách" in await head.taps("Nhắc 3 đơn vị còn chậm")
+    assert "hiện không phụ trách" in await head.taps("Nhắc 2 đơn vị còn chậm")
     assert await nudges(sqlite_world) == []
 
 
@@ -146,6 +146,6 @@ async def test_who_opted_out_is_not_nudged(world: World) -> None:
         for contact in await session.scalars(select(Contact)):
             contact.opted_out_at = world.now()
     await head.says("/cum")
-    done = await head.taps("Nhắc 3 đơn vị còn chậm")
+    done = await head.taps("Nhắc 2 đơn vị còn chậm")
     assert "chưa nhận được lời nhắc: Xã Sông 1; Xã Sông 2" in done
     assert await nudges(world) == []

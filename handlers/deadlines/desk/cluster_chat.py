@@ -45,7 +45,7 @@ async def offer_clusters(
     if not mine:
         raise UserError("cluster-none").offering(choice("common-home-button", "home"))
     if len(mine) == 1:
-        return _told(await cluster.table(session, mine[0], now), contact.locale)
+        return await _shown(session, contact, mine[0], now)
     return reply("cluster-which").offering(
         *(Choice(one.name, press=f"cluster:{one.id}", literal=True) for one in mine)
     )
@@ -55,7 +55,7 @@ async def show_cluster(
     query: CallbackQuery, contact: Contact, session: AsyncSession, now: datetime
 ) -> Reply:
     _, one = await _pressed(query, contact, session, now)
-    return _told(await cluster.table(session, one, now), contact.locale)
+    return await _shown(session, contact, one, now)
 
 
 async def nudge(
@@ -87,10 +87,15 @@ async def _pressed(
     raise UserError("cluster-not-yours").offering(choice("common-home-button", "home"))
 
 
+async def _shown(session: AsyncSession, contact: Contact, one: Cluster, now: datetime) -> Reply:
+    ours = {post.unit.id for post in await people.posts(session, contact.id)}
+    return _told(await cluster.table(session, one, now), ours, contact.locale)
+
+
 # What is said
 
 
-def _told(shown: Table, locale: str) -> Reply:
+def _told(shown: Table, ours: set[str], locale: str) -> Reply:
     if not shown.deadlines:
         return reply("cluster-nothing", cluster=shown.cluster.name)
     lines = [_line(shown, deadline, locale) for deadline in shown.deadlines]
@@ -101,9 +106,11 @@ def _told(shown: Table, locale: str) -> Reply:
         picture=drawn,
     )
     behind = {unit.id for deadline in shown.deadlines for unit in shown.behind(deadline)}
-    if behind:
+    if behind - ours:
         told = told.offering(
-            choice("cluster-nudge-button", f"cluster:{shown.cluster.id}:nudge", n=len(behind))
+            choice(
+                "cluster-nudge-button", f"cluster:{shown.cluster.id}:nudge", n=len(behind - ours)
+            )
         )
     return told.offering(choice("common-home-button", "home"))
 

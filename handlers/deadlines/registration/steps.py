@@ -24,7 +24,7 @@ from bot.contacts import Contact
 from bot.media import FileStore
 from bot.replies import Choice, Reply, Until, UserError, Word, choice, link, reply
 from bot.vault import Unreadable, Vault
-from handlers.deadlines import people
+from handlers.deadlines import duties, people
 from handlers.deadlines.people import Post
 from handlers.deadlines.registration import forms, service
 from handlers.deadlines.registration.forms import Answers, Form, Option
@@ -292,6 +292,8 @@ def _about(owing: Owing, now: datetime) -> Reply:
 
 
 def _answered(owing: Owing) -> Reply:
+    if owing.duty.reason == duties.ON_PAPER:
+        return reply("duties-on-paper")
     if owing.state is DutyState.NOT_APPLICABLE:
         return reply("registration-not-ours-because", reason=owing.duty.reason)
     return reply("registration-office-says", reason=owing.duty.reason, at=owing.duty.state_at)

@@ -35,8 +35,7 @@ from storage.models.people import Contact
 from storage.models.reminders import WAITING, Reminder, ReminderState
 from storage.models.units import Member, MemberRank, Unit
 
-PAPER = "paper"
-"""The reason of a duty said to be handed in on paper: the officer looks for it there."""
+PAPER = duties.ON_PAPER
 FURTHEST = timedelta(days=366)
 LONGEST_REASON = 500
 SHORTEST_REASON = 5

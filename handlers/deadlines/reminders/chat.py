@@ -31,6 +31,7 @@ from bot.contacts import Contact
 from bot.dates import Understood, understand
 from bot.replies import Choice, Reply, Until, UserError, Word, choice, reply
 from bot.vault import Vault
+from handlers.deadlines import duties
 from handlers.deadlines.reminders import answers, buttons
 from handlers.deadlines.reminders.answers import Subject, Wake
 from handlers.deadlines.reminders.buttons import Acts, Press, press
@@ -386,9 +387,7 @@ async def show(_: Turn, subject: Subject, __: Press) -> Reply:
 
 
 def _reason(subject: Subject) -> str | Word:
-    if subject.duty.reason == answers.PAPER:
-        return Word("remind-reason-paper")
-    return subject.duty.reason or "—"
+    return duties.told_reason(subject.duty) or "—"
 
 
 # In and out of the dialogue

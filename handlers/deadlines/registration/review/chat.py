@@ -243,7 +243,7 @@ async def _card(desk: Desk, duty_id: str) -> Reply:
         at = found.handed.submission.at
         parts.append(reply(key, version=duty.version, at=at, said=said))
     if duty.reason:
-        parts.append(reply("registration_review-reason-is", reason=duty.reason))
+        parts.append(reply("registration_review-reason-is", reason=duties.told_reason(duty)))
     if found.decided_by and duty.state in (DutyState.ACCEPTED, DutyState.RETURNED):
         parts.append(
             reply("registration_review-decided", officer=found.decided_by, at=duty.state_at)
