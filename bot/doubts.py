@@ -217,18 +217,24 @@ class Doubts:
         return beacon[1]
 
     async def _ask(self, case: Case, unknown: Sequence[int]) -> Verdict:
+        here: Verdict | None = None
         for place in unknown:
             async with case.account.window.place(reply=False):
                 trace = await case.channel.probe(case.address, case.message, place)
             match trace:
                 case Trace.HERE:
-                    return Verdict(OutboxState.SENT, sent_id=str(place))
+                    here = Verdict(OutboxState.SENT, sent_id=str(place))
+                    if self._clock() < case.row.due_at + PATIENCE:
+                        break
+                    # Beacons may have been made here, and one left behind: the rest tells.
                 case Trace.UNKNOWN:
                     return NOT_YET
                 case Trace.GONE:
                     return Verdict(OutboxState.UNREACHABLE, Gone.REFUSED)
                 case Trace.ANOTHER:
-                    return _aside("another message stood there")
+                    return here or _aside("another message stood there")
+        if here is not None:
+            return here
         if case.row.attempts + 1 >= MOST_ATTEMPTS:
             return _aside("lost too often")
         return Verdict(OutboxState.QUEUED)
@@ -316,4 +322,4 @@ async def _unknown(session: AsyncSession, case: Case, ceiling: int) -> list[int]
             )
         )
     )
-    return [place for place in range(floor + 1, ceiling) if place not in known]
+    return [place for place in range(floor + 1, ceiling + 1) if place not in known]

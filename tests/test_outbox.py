@@ -423,6 +423,16 @@ async def test_a_beacon_left_behind_by_a_kill_is_taken_away(lite: Stage) -> None
     assert shown.labels == ["Đã xong"]
 
 
+async def test_a_beacon_left_behind_a_reminder_that_is_found_is_taken_away(lite: Stage) -> None:
+    """The reminder stands before it, and was all that was looked for."""
+    await lite.owes(MessageClass.REMINDER, await lite.meets(1))
+    lite.server.faults.next("drop_after", "drop_after", "drop_after")
+    async with lite.sending():
+        await lite.all_are(OutboxState.SENT)
+    (shown,) = (m for m in lite.server.screens()[FIRST] if m.from_bot)
+    assert shown.labels == ["Đã xong"]
+
+
 async def test_a_doubt_among_messages_that_went_astray_is_left_to_the_officer(
     lite: Stage,
 ) -> None:

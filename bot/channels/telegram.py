@@ -221,10 +221,18 @@ class Telegram:
         return Sent(str(sent["message_id"]))
 
     async def _remove(self, given: dict[str, Any]) -> None:
-        try:
-            await self._call("deleteMessage", given)
-        except (_No, aiohttp.ClientError, TimeoutError, ValueError):
-            log.warning("a message made to number others could not be removed")
+        for pause in (0.5, 2, 5, None):
+            try:
+                await self._call("deleteMessage", given)
+                return
+            except _No as no:
+                if "not found" in no.reason:
+                    return
+            except (aiohttp.ClientError, TimeoutError, ValueError):
+                log.debug("trying again to remove a beacon")
+            if pause is not None:
+                await asyncio.sleep(pause)
+        log.warning("a message made to number others could not be removed")
 
     async def leave(self, chat: int) -> None:
         try:

@@ -170,7 +170,7 @@ async def look_at_reminders(found: Findings, database_url: str, server: Telegram
         found.resent += bool(message and message.attempts)
         if len(shown) > 1:
             found.doubled += 1
-            found.details.append(f"reminder {number} was shown {len(shown)} times")
+            found.details.append(f"reminder {number} was shown {len(shown)} times: {shown}")
         elif (not shown and not aside) or not (aside or sent):
             found.lost += 1
             found.details.append(f"reminder {number} is {state}, shown {len(shown)} times")
@@ -192,6 +192,6 @@ _REMINDERS = (
 )
 
 
-def _shown(server: TelegramServer, chat: int) -> list[int]:
-    screen = server.world.chats[chat].visible()
-    return [one.id for one in screen if one.from_bot]
+def _shown(server: TelegramServer, chat: int) -> list[str]:
+    """Whatever of ours stands there: a beacon left behind is a fault as well."""
+    return [one.text for one in server.world.chats[chat].visible() if one.from_bot]

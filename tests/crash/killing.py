@@ -62,8 +62,11 @@ async def run(plan: Plan) -> Findings:
             await owe_reminders(plan.database_url, plan.reminders)
             server.open_chats(FIRST_CHAT, plan.reminders)
         stopped = asyncio.Event()
-        lives = [asyncio.ensure_future(one.live(stopped)) for one in people]
+        lives: list[asyncio.Future[None]] = []
         try:
+            await service.start()
+            await service.ready()
+            lives += [asyncio.ensure_future(one.live(stopped)) for one in people]
             await _kill_again_and_again(plan, service, server)
             stopped.set()
             await asyncio.gather(*lives)
@@ -90,9 +93,8 @@ def _people(plan: Plan, server: TelegramServer) -> list[Seat]:
 
 
 async def _kill_again_and_again(plan: Plan, service: Service, server: TelegramServer) -> None:
-    """Leaves it running."""
+    """Of a service that runs; leaves it running."""
     chance = random.Random(plan.seed)
-    await service.start()
     for number in range(plan.kills):
         if chance.random() < STILLBORN:
             await asyncio.sleep(chance.uniform(0, 2))
