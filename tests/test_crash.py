@@ -20,7 +20,9 @@ async def reminders_go_once_in_spite_of_kills(url: str, folder: Path) -> None:
     plan = Plan(kills=3, database_url=url, folder=folder, reminders=120, hasty=True)
     found = await run(plan)
     assert not found.faults, found.details
-    assert (found.reminders, found.set_aside) == (120, 0)
+    assert found.reminders == 120
+    # Where the channel cannot tell, an officer decides: seldom, and counted.
+    assert found.set_aside <= 3
     assert found.found + found.resent > 0
 
 
