@@ -43,8 +43,10 @@ def _states(filters: list[object]) -> set[str | None]:
             found.add(one.state)
         elif isinstance(one, StateFilter):
             for state in one.states:
-                names = getattr(state, "__all_states_names__", None)
-                found |= set(names) if names else {getattr(state, "state", state)}
+                if isinstance(state, type):
+                    found |= set(state.__all_states_names__)
+                elif isinstance(state, State):
+                    found.add(state.state)
     return found
 
 
