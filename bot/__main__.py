@@ -9,9 +9,8 @@ import sys
 import structlog
 
 from bot import console, verbs
-from bot.config import ConfigError, Settings, read_settings
-from storage.db import UnsafeStorage
-from storage.schema import SchemaError
+from bot.config import ConfigError, Settings, read_settings, spoken_locale
+from storage.db import Refusal
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -28,8 +27,8 @@ def main(argv: list[str] | None = None) -> int:
         if args.verb == "run":
             return _run(settings, args)
         return verbs.run(settings, args)
-    except (ConfigError, UnsafeStorage, SchemaError) as error:
-        print(error, file=sys.stderr)
+    except (ConfigError, Refusal) as error:
+        console.complain(console.worded(error, spoken_locale()))
         return 78
     except KeyboardInterrupt:
         return 130

@@ -19,13 +19,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import i18n
 from bot.clock import VIETNAM, OutsideCoverage
-from bot.config import Settings, read_secret
+from bot.config import ConfigError, Settings, read_secret
 from bot.installation import recognise
 from bot.intake import Action, Plan
 from bot.replies import UserError
 from bot.vault import Vault
 from storage import schema
-from storage.db import Database
+from storage.db import Database, Refusal
 from storage.models.office import Office
 from storage.seed import load_catalogue
 
@@ -169,6 +169,11 @@ def show(line: str) -> None:
 
 def complain(line: str) -> None:
     sys.stderr.write(line + "\n")
+
+
+def worded(error: ConfigError | Refusal, locale: str) -> str:
+    """Why nothing can be done, in sentences; the errors themselves carry only keys."""
+    return " ".join(i18n.say(locale, key, **args) for key, args in error.told)
 
 
 # What several verbs do
