@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import i18n
 from bot.clock import VIETNAM, OutsideCoverage
+from bot.command_line import mistyped as mistyped
 from bot.config import ConfigError, Settings, read_secret
 from bot.installation import recognise
 from bot.intake import Action, Plan
@@ -38,7 +39,7 @@ ACTOR = "command"
 
 
 def verb(verbs: Any, name: str, work: Any, words: str) -> argparse.ArgumentParser:
-    """Adds a verb; `work` is `async (settings, args) -> exit code`."""
+    """Adds a verb: `work` is `async (settings, args) -> exit code`, `words` a key."""
     parser: argparse.ArgumentParser = verbs.add_parser(name, help=words, description=words)
     parser.set_defaults(work=work)
     return parser
@@ -49,7 +50,7 @@ def day(text: str) -> date:
     for form in ("%Y-%m-%d", "%d/%m/%Y"):
         with suppress(ValueError):
             return datetime.strptime(text, form).date()  # noqa: DTZ007  # a day has no zone
-    raise argparse.ArgumentTypeError(f"{text} is no date: write 2026-12-10 or 10/12/2026")
+    raise mistyped("help-wrong-day", written=text)
 
 
 def instant(text: str) -> datetime:
@@ -58,7 +59,7 @@ def instant(text: str) -> datetime:
     try:
         at = time.fromisoformat(hour.strip()) if hour else time()
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{hour} is no hour: write 08:30") from None
+        raise mistyped("help-wrong-hour", written=hour) from None
     return datetime.combine(day(written), at, VIETNAM)
 
 

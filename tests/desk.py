@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot import verbs
+from bot.command_line import Parser
 from bot.config import read_settings
 
 
@@ -28,11 +28,11 @@ class Desk:
     capture: pytest.CaptureFixture[str]
 
     def types(self, *words: str, **settings: str) -> Said:
-        parser = argparse.ArgumentParser()
+        parser = Parser(prog="neuguong")
         verbs.add_verbs(parser.add_subparsers(dest="verb", required=True))
         given = {"home": str(self.home), **settings}
         read = read_settings({f"NEUGUONG_{k.upper()}": v for k, v in given.items()}, None)
-        code = verbs.run(read, parser.parse_args(words))
+        code = verbs.run(read, parser.read(words))
         said = self.capture.readouterr()
         return Said(code, said.out, said.err)
 
