@@ -209,16 +209,15 @@ async def _serve(base: Foundation, opened: AsyncExitStack) -> None:
     try:
         await web.TCPSite(runner, host, port, reuse_address=True).start()
     except (OSError, socket.gaierror) as error:
-        reason = f"Cannot listen on {host}:{port} ({error.strerror})"
-        raise ConfigError(f"{reason}: {_remedy(error)}.") from None
+        where = {"host": host, "port": str(port), "error": error.strerror or ""}
+        raise ConfigError(_NO_PORT.get(error.errno or 0, "starting-host"), **where) from None
 
 
-def _remedy(error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return "stop the program that uses the port, or set NEUGUONG_PORT to a free one"
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return "set NEUGUONG_PORT to 1024 or more and let a proxy listen on the lower one"
-    return "set NEUGUONG_HOST to an address of this machine, or leave it out"
+_NO_PORT = {
+    errno.EADDRINUSE: "starting-port-taken",
+    errno.EACCES: "starting-port-low",
+    errno.EPERM: "starting-port-low",
+}
 
 
 async def _finish_sending(dialogue: Dialogue) -> None:
