@@ -381,9 +381,6 @@ class Outbox:
     ) -> list[Owed]:
         account = self._accounts[key]
         room = await account.room(session)
-        if room.newest is None and isinstance(self._channels[key], Probing):
-            # The first one shows where the numbers stand; without that no doubt can be settled.
-            room = Room(min(1 - len(account.ahead), room.messages), None)
         rows = await self._claim_queued(session, key, now, room)
         left = Room(room.messages - len(rows), room.newest)
         if await self._feed(session, key, now, left.messages):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.testing import capture_logs
 
@@ -33,6 +33,7 @@ from bot.vault import Vault
 from storage.db import Database
 from storage.models.people import Contact
 from storage.models.traffic import InboxEvent, MessageClass, OutboxMessage, OutboxState
+from tests.telegram.faults import Fault
 from tests.telegram.server import TOKEN, TelegramServer
 
 VAULT = Vault("a secret of the tests, long enough to be one")
@@ -467,21 +468,31 @@ async def test_too_many_unknown_messages_are_left_to_the_officer(
     assert row.error == "too many unknown messages in between"
 
 
-@pytest.mark.parametrize("why", ["no buttons", "no floor"])
-async def test_what_cannot_be_asked_for_is_left_to_the_officer(lite: Stage, why: str) -> None:
+async def test_what_cannot_be_asked_for_is_left_to_the_officer(lite: Stage) -> None:
     (contact,) = await lite.meets(1)
-    if why == "no buttons":
-        async with lite.db.transaction() as session:
-            tell(session, VAULT, contact, Reply("start-language-set"), due_at=lite.now(),
-                 kind=MessageClass.REMINDER)  # fmt: skip
-    else:
-        async with lite.db.transaction() as session:
-            await session.execute(update(InboxEvent).values(place=None))
-        await lite.owes(MessageClass.REMINDER, [contact])
+    async with lite.db.transaction() as session:
+        tell(session, VAULT, contact, Reply("start-language-set"), due_at=lite.now(),
+             kind=MessageClass.REMINDER)  # fmt: skip
     lite.server.faults.next("drop_after")
     async with lite.sending():
         (row,) = await lite.all_are(OutboxState.SET_ASIDE)
     assert row.sent_at is not None
+
+
+@pytest.mark.parametrize(("fault", "again"), [("drop_after", 0), ("drop_before", 1)])
+async def test_a_reminder_before_which_no_number_is_known_is_asked_after_too(
+    lite: Stage, fault: Fault, again: int
+) -> None:
+    """The first one of an installation: nothing that came in is remembered."""
+    await lite.owes(MessageClass.REMINDER, await lite.meets(1))
+    async with lite.db.transaction() as session:
+        await session.execute(delete(InboxEvent))
+    lite.server.faults.next(fault)
+    async with lite.sending():
+        (row,) = await lite.all_are(OutboxState.SENT)
+    assert row.attempts == again
+    (shown,) = (m for m in lite.server.screens()[FIRST] if m.from_bot)
+    assert (str(shown.id), shown.edited) == (row.sent_id, False)
 
 
 async def test_on_a_channel_that_cannot_be_asked_a_doubt_is_left_to_the_officer(
