@@ -67,6 +67,11 @@ class Window:
             self._leave(reply)
 
     @property
+    def pause(self) -> float:
+        """Seconds for which the platform still asks that nothing paced goes."""
+        return max(0.0, self._closed_until - time.monotonic())
+
+    @property
     def is_young(self) -> bool:
         return time.monotonic() < self._born + SLOW_SECONDS
 
@@ -190,7 +195,7 @@ class Account:
         row = (await session.execute(_LOOK, {"account": self.name})).one_or_none()
         start = self._start(row.ready_at if row else now, now)
         left = (now + timedelta(seconds=AHEAD) - start).total_seconds()
-        slots = math.floor(left * self._rate) + 1 if left >= 0 else 0
+        slots = math.floor(left * self._rate) + 1 if left >= 0 and not self.window.pause else 0
         most = SLOW if self.window.is_young else math.ceil(self._rate * AHEAD)
         most -= len(self.ahead)
         told = row.newest_id if row else None
