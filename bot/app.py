@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from bot.channels.base import Channel
     from bot.channels.telegram import Telegram
     from bot.conversation import Conversation
-    from bot.outbox import Feeder, Outbox
+    from bot.outbox import Feeder, Guard, Outbox
 
 log = structlog.get_logger()
 FAREWELL_SECONDS = 3
@@ -129,7 +129,7 @@ def load_dialogue(base: Foundation) -> Dialogue:
     _filter_at_once(dispatcher)
     outbox = Outbox(
         base.db, base.vault, channels, base.store, base.background, settings.telegram_rate,
-        base.clock, _feeders(base.vault),
+        base.clock, _feeders(base.vault), guards=_guards(),
     )  # fmt: skip
     conversation = Conversation(
         base.db, base.vault, base.door, outbox, dispatcher, channels, bots, base.store,
@@ -144,6 +144,13 @@ def _feeders(vault: Vault) -> Sequence[Feeder]:
     from handlers.deadlines.reminders import feed
 
     return (feed.feeder(vault),)
+
+
+def _guards() -> Sequence[Guard]:
+    """Features that are asked about what waited."""
+    from handlers.deadlines.reminders import recall
+
+    return (recall.may_go,)
 
 
 def _filter_at_once(router: Router) -> None:

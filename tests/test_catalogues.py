@@ -66,6 +66,7 @@ REASONS = [
     "merged", "told_together", "outage", "too_late", "no_contact", "unreachable", "opted_out",
     "left", "no_cluster", "unit_closed", "not_armed", "moved", "rejected", "in_doubt",
     "before_armed", "before_move", "draft", "no_duty", "no_calendar", "unknown", "after_the_end",
+    "worded_anew",
 ]  # fmt: skip
 
 DYNAMIC = {
