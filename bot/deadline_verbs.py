@@ -196,8 +196,8 @@ async def copy(settings: Settings, args: argparse.Namespace) -> int:
         console.show(_copied(one, say))
         for line in one.planned.working if one.outcome in ("added", "changed") else ():
             console.show(f"    {i18n.words(line, settings.default_locale)}")
-        if service.is_day_off(calendar, one.deadline):
-            console.show(f"    {say('deadline_command-day-off')}")
+        if service.is_day_off(calendar, one.deadline.due_at):
+            console.show(f"    {say('calendar-day-off')}")
     _count(copied, say)
     return 0
 
@@ -386,10 +386,10 @@ async def add(settings: Settings, args: argparse.Namespace) -> int:
     async with console.database(settings) as db, db.transaction() as session:
         office = await console.office(session, args.office)
         made = await service.add(session, office.id, args.code, _terms(args), ACTOR, console.now())
-        off = service.is_day_off(await load_calendar(session), made)
+        off = service.is_day_off(await load_calendar(session), made.due_at)
     console.show(say("deadline_command-added", code=made.code, due=Until(made.due_at)))
     if off:
-        console.show(say("deadline_command-day-off"))
+        console.show(say("calendar-day-off"))
     return 0
 
 
@@ -479,13 +479,13 @@ async def move(settings: Settings, args: argparse.Namespace) -> int:
         told = await service.move(
             session, vault, deadline, args.to, args.reason, ACTOR, console.now()
         )
-        off = service.is_day_off(await load_calendar(session), deadline)
+        off = service.is_day_off(await load_calendar(session), deadline.due_at)
     new = Until(deadline.due_at)
     console.show(
         say("deadline_command-moved", code=deadline.code, old=Until(old), new=new, told=told)
     )
     if off:
-        console.show(say("deadline_command-day-off"))
+        console.show(say("calendar-day-off"))
     return 0
 
 

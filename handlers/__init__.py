@@ -14,6 +14,7 @@ CHATS = (
     "handlers.start.chat",
     "handlers.officers.chat",
     "handlers.deadlines.calendar.chat",
+    "handlers.deadlines.calendar.moving_chat",
     "handlers.deadlines.reminders.chat",
     "handlers.deadlines.reminders.mine_chat",
     "handlers.deadlines.units.chat",
