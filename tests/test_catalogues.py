@@ -85,6 +85,7 @@ DYNAMIC = {
     "units-rank-{}": _but(MemberRank),
     "units-seat-{}": _but(SeatRank),
     "registration-work-{}": _but(Work),
+    "registration_review-to-do-{}": ["waiting", "more_time", "not_ours", "missing"],
     "registration-help-{}": [
         "card",
         "collective",
