@@ -410,8 +410,12 @@ async def edit(settings: Settings, args: argparse.Namespace) -> int:
 
     async with _held(settings, args) as (session, deadline):
         changed = await service.edit(session, deadline, _terms(args), ACTOR, console.now())
-    key = "deadline_command-edited" if changed else "deadline_command-unchanged"
-    console.show(console.sayer(settings)(key, code=deadline.code, what=", ".join(changed)))
+    say = console.sayer(settings)
+    if changed:
+        what = ", ".join(say(f"deadline_command-term-{name}") for name in changed)
+        console.show(say("deadline_command-edited", code=deadline.code, what=what))
+    else:
+        console.show(say("deadline_command-unchanged", code=deadline.code))
     return 0
 
 

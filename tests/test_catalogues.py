@@ -16,6 +16,7 @@ from babel.messages.pofile import read_po
 
 from bot import i18n
 from bot.pictures import Mark
+from handlers.deadlines.calendar.service import Terms
 from storage.models.consultations import (
     CandidateKind,
     IdentityLevel,
@@ -68,6 +69,7 @@ DYNAMIC = {
     "calendar-work-{}": _but(Work),
     "calendar-to-{}": _but(Audience),
     "deadline_command-copied-{}": ["added", "changed", "kept", "armed"],
+    "deadline_command-term-{}": [*Terms.__annotations__],
     "calendar-step-{}": ["day_off", "brought_forward"],
     "pictures-mark-{}": _but(Mark),
     "remind-rank-{}": _but(MemberRank),
