@@ -78,7 +78,7 @@ async def test_what_is_typed_is_read_back_and_moved_by_the_last_press(
     # Eight steps to the unit and one to two officers; T-30 waits besides in the ledger.
     assert "Tin nhắc theo hạn cũ sẽ không gửi nữa: 11. Tin nhắc theo hạn mới: 10" in sure
     await assert_unmoved(world)
-    assert "Số người được báo trong giờ được phép: 1" in await lan.taps("Đúng, dời hạn")
+    assert "Số người được báo ngoài giờ nghỉ: 1" in await lan.taps("Đúng, dời hạn")
     async with world.base.db.reading() as session:
         (deadline,) = await session.scalars(select(Deadline))
         (kept,) = await session.scalars(select(DeadlineMove))
