@@ -222,7 +222,9 @@ class Progress:
             self._write(self._say("command-rows-so-far", count=done), done)
 
     def of(self, done: int, total: int) -> None:
-        if self._rewrites or done >= self._shown + 1_000 or done == total:
+        """`done` may be told again and again: off a terminal the last line stands once."""
+        is_last = done == total != self._shown
+        if self._rewrites or done >= self._shown + 1_000 or is_last:
             self._write(self._say("command-parts-so-far", done=done, total=total), done)
 
     def _write(self, words: str, done: int) -> None:

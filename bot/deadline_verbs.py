@@ -199,8 +199,8 @@ async def copy(settings: Settings, args: argparse.Namespace) -> int:
         console.show(_copied(one, say))
         for line in one.planned.working if one.outcome in ("added", "changed") else ():
             console.show(f"    {i18n.words(line, settings.default_locale)}")
-        if service.is_day_off(calendar, one.deadline):
-            console.show(f"    {say('deadline_command-day-off')}")
+        if service.is_day_off(calendar, one.deadline.due_at):
+            console.show(f"    {say('calendar-day-off')}")
     _count(copied, say)
     return 0
 
@@ -389,10 +389,10 @@ async def add(settings: Settings, args: argparse.Namespace) -> int:
     async with console.database(settings) as db, db.transaction() as session:
         office = await console.office(session, args.office)
         made = await service.add(session, office.id, args.code, _terms(args), ACTOR, console.now())
-        off = service.is_day_off(await load_calendar(session), made)
+        off = service.is_day_off(await load_calendar(session), made.due_at)
     console.show(say("deadline_command-added", code=made.code, due=Until(made.due_at)))
     if off:
-        console.show(say("deadline_command-day-off"))
+        console.show(say("calendar-day-off"))
     return 0
 
 
@@ -413,8 +413,12 @@ async def edit(settings: Settings, args: argparse.Namespace) -> int:
 
     async with _held(settings, args) as (session, deadline):
         changed = await service.edit(session, deadline, _terms(args), ACTOR, console.now())
-    key = "deadline_command-edited" if changed else "deadline_command-unchanged"
-    console.show(console.sayer(settings)(key, code=deadline.code, what=", ".join(changed)))
+    say = console.sayer(settings)
+    if changed:
+        what = ", ".join(say(f"deadline_command-term-{name}") for name in changed)
+        console.show(say("deadline_command-edited", code=deadline.code, what=what))
+    else:
+        console.show(say("deadline_command-unchanged", code=deadline.code))
     return 0
 
 
@@ -482,13 +486,13 @@ async def move(settings: Settings, args: argparse.Namespace) -> int:
         told = await service.move(
             session, vault, deadline, args.to, args.reason, ACTOR, console.now()
         )
-        off = service.is_day_off(await load_calendar(session), deadline)
+        off = service.is_day_off(await load_calendar(session), deadline.due_at)
     new = Until(deadline.due_at)
     console.show(
         say("deadline_command-moved", code=deadline.code, old=Until(old), new=new, told=told)
     )
     if off:
-        console.show(say("deadline_command-day-off"))
+        console.show(say("calendar-day-off"))
     return 0
 
 

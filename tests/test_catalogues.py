@@ -16,6 +16,7 @@ from babel.messages.pofile import read_po
 
 from bot import i18n
 from bot.pictures import Mark
+from handlers.deadlines.calendar.service import Terms
 from storage.models.consultations import (
     CandidateKind,
     IdentityLevel,
@@ -76,6 +77,7 @@ DYNAMIC = {
     "calendar-work-{}": _but(Work),
     "calendar-to-{}": _but(Audience),
     "deadline_command-copied-{}": ["added", "changed", "kept", "armed"],
+    "deadline_command-term-{}": [*Terms.__annotations__],
     "calendar-step-{}": ["day_off", "brought_forward"],
     "pictures-mark-{}": _but(Mark),
     "remind-rank-{}": _but(MemberRank),
@@ -93,6 +95,7 @@ DYNAMIC = {
     "units-rank-{}": _but(MemberRank),
     "units-seat-{}": _but(SeatRank),
     "registration-work-{}": _but(Work),
+    "registration_review-to-do-{}": ["waiting", "more_time", "not_ours", "missing"],
     "registration-help-{}": [
         "card",
         "collective",
@@ -170,6 +173,14 @@ def variables(message: Message) -> set[str]:
 @cache
 def known() -> dict[str, Message]:
     return {key: one for feature in FEATURES for key, one in messages("vi", feature).items()}
+
+
+@pytest.mark.parametrize("words", ["giờ yên tĩnh", "lịch được bật", "lịch chưa được bật"])
+def test_one_thing_has_one_name(words: str) -> None:
+    """ "giờ nghỉ" and "kích hoạt" are the names; these stood beside them once."""
+    kept = [*(ROOT / "locales/vi").rglob("*.po"), *(ROOT / "docs").glob("*.vi.md")]
+    assert kept
+    assert not [path for path in kept if words in path.read_text(encoding="utf-8")]
 
 
 # What the code says
