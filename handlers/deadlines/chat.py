@@ -28,8 +28,9 @@ def router() -> Router:
         Hears(Answering, Quieting, Typing, Deciding, Filing, Moving, words=_is_invitation)
     )
     deadlines.include_routers(
-        calendar.router(), moving_chat.router(), reminders.router(), mine_chat.router(), units.router(),
-        cluster_chat.router(), registration_review.router(), registration.router(),
+        calendar.router(), moving_chat.router(), reminders.router(), mine_chat.router(),
+        units.router(), cluster_chat.router(), registration_review.router(),
+        registration.router(),
     )  # fmt: skip
     return deadlines
 
