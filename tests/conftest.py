@@ -14,11 +14,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from bot.clock import VIETNAM
 from tests.databases import Postgres, migrate, new_sqlite
 from tests.desk import Desk, type_verb
 from tests.world import World
+
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")  # how fast the machine is proves nothing of the code
 
 
 @pytest.fixture(scope="session", autouse=True)

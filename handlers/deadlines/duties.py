@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import Select, insert, literal, select, update
+from sqlalchemy import ColumnElement, Select, case, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.replies import UserError, Word
@@ -31,10 +31,16 @@ def told_reason(duty: Duty) -> str | Word:
 
 
 def due_at(deadline: Deadline, duty: Duty) -> datetime:
-    """The unit's own date where the office granted one; always later than the deadline's."""
+    """The unit's own date where the office granted a later one than the deadline's."""
     if duty.own_due_at is None:
         return deadline.due_at
     return max(deadline.due_at, duty.own_due_at)
+
+
+DUE_AT: ColumnElement[datetime] = case(
+    (Duty.own_due_at > Deadline.due_at, Duty.own_due_at), else_=Deadline.due_at
+)
+"""`due_at`, for a query that joins the two."""
 
 
 async def become(
@@ -61,7 +67,9 @@ async def become(
     note(session, now, actor, f"duty {state}", "duty", duty.id, reason)
 
 
-async def silence(session: AsyncSession, duty: Duty, reason: str, now: datetime) -> None:
+async def silence(
+    session: AsyncSession, duty: Duty, reason: str, now: datetime, *which: ColumnElement[bool]
+) -> None:
     """Skips every reminder of the duty that still waits. `reason` is a code of the ledger."""
     await session.execute(
         update(Reminder)
@@ -69,6 +77,7 @@ async def silence(session: AsyncSession, duty: Duty, reason: str, now: datetime)
             Reminder.unit_id == duty.unit_id,
             Reminder.deadline_id == duty.deadline_id,
             Reminder.state.in_(WAITING),
+            *which,
         )
         .values(state=ReminderState.SKIPPED, reason=str(reason), at=now)
     )

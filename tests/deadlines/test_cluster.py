@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -113,10 +113,25 @@ async def test_a_head_sees_who_is_behind_and_nudges_them_once_a_day(
     assert "• 1 đơn vị sẽ được nhắc" in done
     assert "chưa nhận được lời nhắc: Xã Sông 2" in done
     (row,) = await nudges(world)
-    assert row.step == f"nudge {local_day(world.now())}"
+    assert row.step == f"nudge {local_day(row.due_at)}", "the day on which it is told"
     await head.says("/cum")
     assert "Nhắc 1 đơn vị còn chậm" in (await head.screen())[-1].labels, "Xã Sông 2 heard nothing"
-    assert "hôm nay đã được nhắc rồi" in await head.taps("Nhắc 1 đơn vị còn chậm")
+    assert "đã có lời nhắc cho hôm nay" in await head.taps("Nhắc 1 đơn vị còn chậm")
+    assert len(await nudges(world)) == 1
+
+
+async def test_a_nudge_put_off_over_the_weekend_is_the_nudge_of_monday(
+    sqlite_world: World,
+) -> None:
+    world = sqlite_world
+    world.stopped_at = datetime(2026, 11, 28, 2, tzinfo=UTC)  # a Saturday
+    head, _ = await people(world, "telegram", 2)
+    await furnish(world)
+    await head.says("/cum")
+    await head.taps("Nhắc 2 đơn vị còn chậm")
+    world.stopped_at = datetime(2026, 11, 30, 2, tzinfo=UTC)
+    await head.says("/cum")
+    assert "đã có lời nhắc cho hôm nay" in await head.taps("Nhắc 1 đơn vị còn chậm")
     assert len(await nudges(world)) == 1
 
 
@@ -128,7 +143,7 @@ async def test_no_nudge_is_offered_when_all_were_nudged_today(
     await furnish(sqlite_world)
     assert "đã được nhắc hôm nay" not in await head.says("/cum")
     assert "• 2 đơn vị sẽ được nhắc" in await head.taps("Nhắc 2 đơn vị còn chậm")
-    assert "Cả 2 đơn vị còn chậm đã được nhắc hôm nay" in await head.says("/cum")
+    assert "Cả 2 đơn vị còn chậm đã có lời nhắc cho hôm nay" in await head.says("/cum")
     assert not any("Nhắc" in label for label in (await head.screen())[-1].labels)
     sqlite_world.shift += timedelta(days=1)
     await head.says("/cum")

@@ -16,7 +16,11 @@ from bot.clock import end_of_day
 from bot.replies import Reply
 from bot.vault import Vault
 from handlers.deadlines import duties
-from handlers.deadlines.reminders import feed, planner, recall, settle
+from handlers.deadlines.calendar import service as calendar
+from handlers.deadlines.desk import digest
+from handlers.deadlines.people import Post
+from handlers.deadlines.reminders import answers, feed, planner, recall, settle
+from handlers.deadlines.reminders.answers import Subject, Wake
 from storage.db import Database
 from storage.models.deadlines import Deadline, DeadlineState, Duty, DutyState
 from storage.models.people import Contact
@@ -606,3 +610,70 @@ async def _focal(stage: Stage) -> str:
         select(Member.id).where(Member.rank == MemberRank.FOCAL)
     )
     return found.one()
+
+
+# What was asked for, and dates that move
+
+
+async def _subject(lite: Stage) -> Subject:
+    session = lite.ground.session
+    deadline = (await session.scalars(select(Deadline))).one()
+    duty = await lite.ground.duty("X1", deadline)
+    unit = await session.get_one(Unit, lite.ground.by_code["X1"])
+    return Subject(deadline, duty, Post(unit, (await session.scalars(select(Member))).one()))
+
+
+async def test_who_asks_twice_on_a_day_is_reminded_twice(lite: Stage) -> None:
+    await furnish(lite)
+    session, subject = lite.ground.session, await _subject(lite)
+    for asked_at, now in ((8, at("2027-03-21", 8)), (15, at("2027-03-22", 9))):
+        moment = at("2027-03-22", asked_at)
+        await answers.remind_again(session, subject, 1, Wake(moment, moment), now)
+        await answers.remind_again(session, subject, 1, Wake(moment, moment), now)
+        await session.flush()
+        assert await lite.feed("2027-03-22", asked_at) == 1
+        await lite.settle(OutboxState.SENT, "2027-03-22", asked_at)
+    steps = await lite.ledger(R.step)
+    assert [step for (step,) in steps] == ["again 2027-03-22 08:00", "again 2027-03-22 15:00"]
+
+
+async def test_a_date_moved_over_new_year_stays_with_its_year_and_cluster(lite: Stage) -> None:
+    ground = lite.ground
+    for unit in ("H", "X"):
+        await ground.unit(unit)
+        await ground.member(unit)
+    await ground.cluster("C", 2027, "H", "X")
+    deadline = await ground.deadline("TK", "2027-12-15")
+    moved_on = at("2027-12-01")
+    later = end_of_day(date(2028, 1, 7))
+    await calendar.shift(ground.session, deadline, later, "lùi", "officer:1", moved_on)
+    await ground.session.flush()
+    assert deadline.year == 2027
+    for day in ("2028-01-10", "2028-01-11", "2028-01-12", "2028-01-13"):
+        await lite.step(day)
+    escalated = {(step, reason) for step, reason in await lite.ledger(R.step, R.reason)}
+    assert not {step for step, reason in escalated if reason == "no_cluster"}
+    assert any(step.startswith("T+4") for step, _ in escalated)
+
+
+async def test_an_earlier_own_date_does_not_count_once_the_deadline_is_later(lite: Stage) -> None:
+    await furnish(lite)
+    ground, subject = lite.ground, await _subject(lite)
+    subject.duty.own_due_at = end_of_day(date(2027, 4, 5))
+    later = end_of_day(date(2027, 4, 20))
+    asked = subject.deadline
+    await calendar.shift(ground.session, asked, later, "lùi", "officer:1", at("2027-03-25"))
+    await ground.session.flush()
+    since, now = at("2027-04-05", 8), at("2027-04-06", 8)
+    assert (await digest.look(ground.session, ground.office_id, since, now)).late == 0
+    assert (await digest.look(ground.session, ground.office_id, since, later)).late == 1
+
+
+async def test_more_time_asked_for_again_is_told(lite: Stage) -> None:
+    await furnish(lite)
+    ground, subject = lite.ground, await _subject(lite)
+    subject.duty.own_due_at = end_of_day(date(2027, 4, 5))
+    subject.duty.more_time_until = date(2027, 4, 30)
+    await ground.session.flush()
+    told = await digest.look(ground.session, ground.office_id, at("2027-04-01"), at("2027-04-02"))
+    assert told.more_time == 1

@@ -121,7 +121,7 @@ async def test_remind_me_tomorrow_is_a_row_of_the_ledger(stage: World, channel: 
     await one.citizen.taps("Nhắc tôi ngày mai")
     (row,) = await ledger(stage)
     assert (row.step, row.recipient, row.contact_id) == (
-        "again 2027-03-02", one.member, one.contact,
+        "again 2027-03-02 08:00", one.member, one.contact,
     )  # fmt: skip
     assert (row.state, row.due_at) == (ReminderState.PLANNED, MONDAY + timedelta(hours=23))
 
@@ -149,7 +149,7 @@ async def test_a_day_off_says_when_it_really_comes(stage: World, channel: str) -
     assert "ngày nghỉ" in told
     await one.citizen.taps("Đúng, nhắc lúc đó")
     (row,) = await ledger(stage)
-    assert (row.step, row.state, row.reason) == ("again 2027-03-07", "deferred", "day_off")
+    assert (row.step, row.state, row.reason) == ("again 2027-03-07 08:00", "deferred", "day_off")
 
 
 @CHANNELS
@@ -243,7 +243,7 @@ async def test_a_day_after_the_deadline_is_refused_in_words(stage: World) -> Non
     one = await reach(stage, "webchat", due_at=datetime(2027, 3, 2, 17, tzinfo=UTC))
     assert "hết hạn" in await one.citizen.taps("Nhắc sau ba ngày")
     assert "02/03/2027" in await one.citizen.taps("Nhắc tôi ngày mai")
-    assert [row.step for row in await ledger(stage)] == ["again 2027-03-02"]
+    assert [row.step for row in await ledger(stage)] == ["again 2027-03-02 08:00"]
 
 
 async def test_what_would_be_put_off_past_the_deadline_comes_earlier(stage: World) -> None:

@@ -161,7 +161,7 @@ async def edit(
         if deadline.state == DeadlineState.ARMED:
             raise UserError("calendar-armed-is-moved", code=deadline.code)
         await _refuse_uncovered(session, due_at)
-        deadline.due_at, deadline.year = due_at, closing_day(due_at).year
+        deadline.due_at = due_at
     _take_over(deadline, terms)
     await _follow(session, deadline, changed, actor, now)
     if changed:
@@ -290,7 +290,7 @@ async def shift(
     actor: str,
     now: datetime,
 ) -> None:
-    """The move without telling anybody.
+    """The move without telling anybody. Whatever year it was for, it stays for.
 
     The ladder of the new date begins now: of its steps none that is past is sent.
     """
@@ -300,7 +300,7 @@ async def shift(
             reason=reason, actor=actor, at=now,
         )
     )  # fmt: skip
-    deadline.due_at, deadline.year = due_at, closing_day(due_at).year
+    deadline.due_at = due_at
     deadline.revision += 1
     if deadline.state == DeadlineState.ARMED:
         deadline.planned_until = max(deadline.planned_until or now, now)

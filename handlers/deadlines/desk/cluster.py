@@ -37,7 +37,7 @@ class Table:
     duties: Mapping[tuple[str, str], Duty]
     """(deadline, unit) → the duty, where the unit owes one."""
     nudged: Set[str]
-    """Units that were nudged today already."""
+    """Units whose nudge came today or is still to come."""
     now: datetime
 
     def mark(self, deadline: Deadline, unit: Unit) -> Mark:
@@ -93,8 +93,8 @@ class Nudged:
     """Of the units that are behind, how many each thing happened to."""
 
     told: int
-    again_tomorrow: int
-    """Nudged today already."""
+    nudged_already: int
+    """Today, or on the next day that they may be told."""
     unreached: Sequence[str]
     """Names of those nobody can be reached in, or wants no reminders."""
 
@@ -105,7 +105,6 @@ async def nudge(
     """Plans one reminder for each unit behind, today at most; `by_units` nudge others only."""
     calendar = await load_calendar(session)
     directory = await recipients.load(session, (), {unit.id for unit in shown.units})
-    step = _step(now)
     rows: list[dict[str, Any]] = []
     told, again, unreached = set(), set(), {}
     for deadline in shown.deadlines:
@@ -121,30 +120,31 @@ async def nudge(
                     unreached[unit.id] = unit.name
                     continue
                 told.add(unit.id)
-                rows.append(_row(deadline, unit, step, chosen, calendar, now))
+                rows.append(_row(deadline, unit, chosen, calendar, now))
     if rows:
         await session.execute(insert_ignoring(session, Reminder), rows)
         duties.note(session, now, actor, "nudge", "cluster", shown.cluster.id, f"{len(told)}")
     return Nudged(len(told), len(again), sorted(unreached.values()))
 
 
-def _step(now: datetime) -> str:
-    return f"{NUDGE}{local_day(now).isoformat()}"
-
-
 async def _nudged(session: AsyncSession, units: Sequence[Unit], now: datetime) -> set[str]:
     found = await session.scalars(
         select(Reminder.unit_id).where(
-            Reminder.unit_id.in_([unit.id for unit in units]), Reminder.step == _step(now)
+            Reminder.unit_id.in_([unit.id for unit in units]),
+            Reminder.step.between(_step(now), f"{NUDGE}9"),
         )
     )
     return set(found)
 
 
+def _step(at: datetime) -> str:
+    """Of the day on which it is told: one nudge a day, whenever it was asked for."""
+    return f"{NUDGE}{local_day(at).isoformat()}"
+
+
 def _row(
     deadline: Deadline,
     unit: Unit,
-    step: str,
     chosen: Chosen,
     calendar: Calendar,
     now: datetime,
@@ -153,7 +153,7 @@ def _row(
     due = next_allowed(calendar, now, chosen.chat.quiet, working_days_only=True)
     waits = due > now
     return {
-        "unit_id": unit.id, "deadline_id": deadline.id, "step": step,
+        "unit_id": unit.id, "deadline_id": deadline.id, "step": _step(due),
         "recipient": chosen.recipient, "contact_id": chosen.chat.contact_id, "planned_at": now,
         "due_at": due, "state": ReminderState.DEFERRED if waits else ReminderState.PLANNED,
         "reason": "quiet_hours" if waits else "", "at": now,

@@ -147,8 +147,8 @@ def _nudged(done: Nudged, locale: str) -> Reply:
     lines = []
     if done.told:
         lines.append(i18n.say(locale, "cluster-nudged", n=done.told))
-    if done.again_tomorrow:
-        lines.append(i18n.say(locale, "cluster-nudged-today", n=done.again_tomorrow))
+    if done.nudged_already:
+        lines.append(i18n.say(locale, "cluster-nudged-today", n=done.nudged_already))
     if done.unreached:
         names = "; ".join(done.unreached[:MOST_NAMES])
         lines.append(i18n.say(locale, "cluster-unreached", n=len(done.unreached), units=names))

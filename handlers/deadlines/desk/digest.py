@@ -25,6 +25,7 @@ from bot.replies import Arg, Picture, Reply
 from bot.vault import Vault
 from handlers.deadlines.desk import standing
 from handlers.deadlines.desk.standing import Standing
+from handlers.deadlines.duties import DUE_AT
 from storage.models.deadlines import OPEN_DUTIES, Deadline, Duty, DutyState, Submission
 from storage.models.office import Officer, Role
 from storage.models.people import Contact
@@ -130,9 +131,8 @@ async def _not_told_yet(session: AsyncSession, day: date) -> list[tuple[Officer,
 
 async def look(session: AsyncSession, office_id: str, since: datetime, now: datetime) -> Morning:
     """Counts what happened in (since, now]."""
-    due = func.coalesce(Duty.own_due_at, Deadline.due_at)
     is_open = Duty.state.in_(OPEN_DUTIES)
-    is_asked = is_open & Duty.more_time_until.is_not(None) & Duty.own_due_at.is_(None)
+    is_asked = is_open & Duty.more_time_until.is_not(None)
 
     async def duties(*which: ColumnElement[bool]) -> int:
         asked = select(func.count()).select_from(Duty).join(Deadline).where(*which)
@@ -148,8 +148,8 @@ async def look(session: AsyncSession, office_id: str, since: datetime, now: date
         await standing.standings(session, office_id, now),
         handed_in=await _handed_in(session, office_id, since, now),
         waiting=await duties(Duty.state == DutyState.SUBMITTED),
-        newly_late=await duties(is_open, due > since, due <= now),
-        late=await duties(is_open, due <= now),
+        newly_late=await duties(is_open, since < DUE_AT, now >= DUE_AT),
+        late=await duties(is_open, now >= DUE_AT),
         more_time=await duties(is_asked),
         not_ours=await duties(Duty.state == DutyState.NOT_APPLICABLE, Duty.state_at > since),
         unreached=await _unreached(session, office_id, since, now),

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot import i18n, pictures
 from bot.clock import VIETNAM, closing_day
 from bot.pictures import Bar, Mark
+from handlers.deadlines.duties import DUE_AT
 from storage.models.deadlines import OPEN_DUTIES, Deadline, DeadlineState, Duty, DutyState
 
 BEHIND = timedelta(days=30)
@@ -72,7 +73,7 @@ async def standings(session: AsyncSession, office_id: str, now: datetime) -> Seq
         .order_by(Deadline.due_at, Deadline.code)
     )
     found = {deadline.id: Standing(deadline, Counter()) for deadline in rows}
-    past = (func.coalesce(Duty.own_due_at, Deadline.due_at) <= now).label("past")
+    past = (now >= DUE_AT).label("past")
     counted = await session.execute(
         select(Duty.deadline_id, Duty.state, past, func.count())
         .join(Deadline, Deadline.id == Duty.deadline_id)

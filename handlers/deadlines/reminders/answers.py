@@ -28,7 +28,7 @@ from handlers.deadlines import duties, people
 from handlers.deadlines.people import Post
 from handlers.deadlines.reminders import buttons, office
 from handlers.deadlines.reminders.buttons import Press
-from handlers.deadlines.reminders.ladder import SEND_HOUR
+from handlers.deadlines.reminders.ladder import AGAIN, SEND_HOUR
 from storage.models.deadlines import OPEN_DUTIES, Deadline, DeadlineState, Duty, DutyState
 from storage.models.office import Officer
 from storage.models.people import Contact
@@ -311,8 +311,8 @@ async def quiet_hours(session: AsyncSession, contact_id: int) -> QuietHours:
 async def remind_again(
     session: AsyncSession, subject: Subject, contact_id: int, when: Wake, now: datetime
 ) -> None:
-    """One row a day, however often it is asked for."""
-    step = f"again {when.asked_at.astimezone(VIETNAM).date().isoformat()}"
+    """One row for each moment, however often it is asked for."""
+    step = f"{AGAIN}{when.asked_at.astimezone(VIETNAM):%Y-%m-%d %H:%M}"
     where = {
         "unit_id": subject.post.unit.id,
         "deadline_id": subject.deadline.id,

@@ -32,7 +32,7 @@ from bot.dates import Understood, understand
 from bot.replies import Choice, Reply, Until, UserError, Word, choice, reply
 from bot.vault import Vault
 from handlers.deadlines import duties
-from handlers.deadlines.reminders import answers, buttons
+from handlers.deadlines.reminders import answers, buttons, optout
 from handlers.deadlines.reminders.answers import Subject, Wake
 from handlers.deadlines.reminders.buttons import Acts, Press, press
 from handlers.deadlines.reminders.ladder import SEND_HOUR
@@ -239,9 +239,12 @@ def _read_moment(moment: str) -> datetime:
 
 async def _promise(turn: Turn, subject: Subject, when: Wake) -> Reply:
     await answers.remind_again(turn.session, subject, turn.contact.id, when, turn.now)
-    told = _how(subject, when, "remind-again").offering(
-        choice("remind-other-date-button", press(subject.key, Acts.DATE))
-    )
+    told = _how(subject, when, "remind-again")
+    if await optout.is_stopped(turn.session, turn.contact.id):
+        told = _how(subject, when, "remind-again-stopped").offering(
+            choice("optout-resume-button", "optout:resume")
+        )
+    told = told.offering(choice("remind-other-date-button", press(subject.key, Acts.DATE)))
     return await _back(turn, told)
 
 
