@@ -15,13 +15,12 @@ from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import outbox
-from bot.clock import Calendar, OutsideCoverage, load_calendar, next_allowed
+from bot.clock import Calendar, OutsideCoverage, load_calendar, next_allowed, quiet_hours
 from bot.replies import Reply
 from bot.vault import Vault
 from handlers.deadlines.reminders import ladder, passing, wording
 from handlers.deadlines.reminders.ladder import Occurrence
 from handlers.deadlines.reminders.passing import Lost
-from handlers.deadlines.reminders.recipients import quiet_hours
 from handlers.deadlines.reminders.wording import Told
 from storage.models.base import table
 from storage.models.deadlines import (
