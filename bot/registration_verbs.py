@@ -19,6 +19,7 @@ def add_verb(verbs: Any) -> None:
         kinds, "template", write_template, "the spreadsheet of a deadline to fill in, .xlsx"
     )
     verb.add_argument("deadline", help="its code, as in the calendar")
+    verb.add_argument("--office", default="", help="code of the office, when there are several")
     verb.add_argument("--out", type=Path, required=True)
 
 
@@ -26,6 +27,7 @@ def add_export(kinds: Any) -> None:
     """Among the kinds of `export`."""
     verb = console.verb(kinds, "registrations", export, "what units handed in, one row a unit")
     verb.add_argument("deadline", help="its code, as in the calendar")
+    verb.add_argument("--office", default="", help="code of the office, when there are several")
     verb.add_argument("--format", choices=("xlsx", "csv", "json"), default="xlsx")
     verb.add_argument("--out", type=Path, required=True)
 
@@ -36,7 +38,8 @@ async def write_template(settings: Settings, args: argparse.Namespace) -> int:
 
     say = console.sayer(settings)
     async with console.database(settings) as db, db.reading() as session:
-        deadline = await papers.by_code(session, args.deadline)
+        office = await console.office(session, args.office)
+        deadline = await papers.by_code(session, office.id, args.deadline)
         form = await papers.form_now(session, deadline)
     about = spreadsheet.About(deadline.code, deadline.title, deadline.due_at)
     locale = settings.default_locale
@@ -52,7 +55,8 @@ async def export(settings: Settings, args: argparse.Namespace) -> int:
     say, now = console.sayer(settings), console.now()
     async with console.database(settings) as db:
         async with db.reading() as session:
-            deadline = await papers.by_code(session, args.deadline)
+            office = await console.office(session, args.office)
+            deadline = await papers.by_code(session, office.id, args.deadline)
             form = await papers.form_now(session, deadline)
             found = await papers.rows(session, console.vault(settings), deadline)
         await asyncio.to_thread(

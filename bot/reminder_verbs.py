@@ -31,6 +31,7 @@ def add_verbs(verbs: Any) -> None:
     verb.add_argument("unit", help="code of the unit")
     verb.add_argument("deadline", help="code of the deadline")
     verb.add_argument("--on", type=console.day, metavar="DATE", help="what concerns this day only")
+    verb.add_argument("--office", default="", help="code of the office, when there are several")
     verb = console.verb(verbs, "rehearse", rehearse, "play a season of reminders; sends nothing")
     verb.add_argument("--from", dest="first", required=True, type=console.day, metavar="DATE")
     verb.add_argument("--to", dest="last", required=True, type=console.day, metavar="DATE")
@@ -82,7 +83,8 @@ async def why(settings: Settings, args: argparse.Namespace) -> int:
 
     say = console.sayer(settings)
     async with console.database(settings) as db, db.reading() as session:
-        told = await account.explain(session, args.unit, args.deadline)
+        office = await console.office(session, args.office)
+        told = await account.explain(session, office.id, args.unit, args.deadline)
     console.show(_heading(told, say))
     lines = [line for line in told.lines if args.on is None or line.is_on(args.on)]
     if not lines and args.on is not None:
