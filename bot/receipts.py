@@ -44,6 +44,8 @@ _REMAINDER = 1
 
 _SEPARATORS = re.compile(r"[\W_]+")
 _SLIP = 2
+_LONGEST = 60
+"""A longer text is no code, however it is written; every message is asked whether it is one."""
 
 _MEMORY_KIB = 8 * 1024
 _PASSES = 1
@@ -66,6 +68,8 @@ def tidy_code(typed: str) -> str | None:
     and every exchange of neighbours is refused, other slips in 1020 cases of 1021. A keyboard
     that writes Vietnamese turns "AA" into "Â": such a code is refused as well.
     """
+    if len(typed) > _LONGEST:
+        return None
     letters = _SEPARATORS.sub("", unicodedata.normalize("NFKC", typed)).upper()
     letters = letters.translate(_MISREAD)
     if len(letters) != _CODE_LETTERS or not _VALUES.keys() >= set(letters):
@@ -86,6 +90,8 @@ def looks_like_code(text: str) -> bool:
     A wrong one is known by its length, give or take two, and by digits among the letters of a
     group, which "nam 2026 thi dua khen" does not have.
     """
+    if len(text) > _LONGEST:
+        return False
     if tidy_code(text):
         return True
     groups = [group for group in _SEPARATORS.split(text.strip()) if group]

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import redirect_stdout
+from datetime import date, datetime
+from functools import cache
+from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
+from bot.clock import VIETNAM
 from tests.databases import Postgres, migrate, new_sqlite
-from tests.desk import Desk
+from tests.desk import Desk, type_verb
 from tests.world import World
 
 
@@ -49,13 +55,15 @@ def sqlite_url(sqlite_template: Path, tmp_path: Path) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest) -> str:
+def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """A migrated database without data, of each kind: the same test runs on both."""
     if request.param == "sqlite":
-        url: str = request.getfixturevalue("sqlite_url")
-        return url
+        yield request.getfixturevalue("sqlite_url")
+        return
     postgres: Postgres = request.getfixturevalue("postgres")
-    return postgres.new_migrated()
+    url = postgres.new_migrated()
+    yield url
+    postgres.drop(url)
 
 
 @pytest.fixture
@@ -84,8 +92,22 @@ def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
     return Desk(tmp_path, capsys)
 
 
+@pytest.fixture(scope="session")
+def demo_folders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
+    """A data folder with the invented office as the verb loads it, made once in a day."""
+
+    @cache
+    def made(day: date) -> Path:
+        folder = tmp_path_factory.mktemp("demo") / "home"
+        with redirect_stdout(StringIO()):
+            assert type_verb("demo", home=str(folder)) == 0
+        return folder
+
+    return lambda: made(datetime.now(VIETNAM).date())
+
+
 @pytest.fixture
-def demo(desk: Desk) -> Desk:
+def demo(desk: Desk, demo_folders: Callable[[], Path]) -> Desk:
     """The desk of the invented office."""
-    assert desk.types("demo").code == 0
+    shutil.copytree(demo_folders(), desk.home, dirs_exist_ok=True)
     return desk

@@ -32,6 +32,10 @@ class Postgres:
             asyncio.run(migrate(self._template))
         return self._create(f"TEMPLATE {make_url(self._template).database}")
 
+    def drop(self, url: str) -> None:
+        """Ten megabytes each: hundreds of them would fill a memory."""
+        self._server.psql(f"DROP DATABASE {make_url(url).database} WITH (FORCE);")
+
     def _create(self, how: str = "") -> str:
         name = f"t{secrets.token_hex(6)}"
         self._server.psql(f"CREATE DATABASE {name} {how};")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot import verbs
+from bot.command_line import Parser
 from bot.config import read_settings
 
 
@@ -20,6 +20,14 @@ class Said:
     err: str
 
 
+def type_verb(*words: str, **settings: str) -> int:
+    """Runs a verb in this process; returns its exit code."""
+    parser = Parser(prog="neuguong")
+    verbs.add_verbs(parser.add_subparsers(dest="verb", required=True))
+    read = read_settings({f"NEUGUONG_{k.upper()}": v for k, v in settings.items()}, None)
+    return verbs.run(read, parser.read(words))
+
+
 @dataclass
 class Desk:
     """A console on one data folder; `types` runs a verb in this process."""
@@ -28,11 +36,7 @@ class Desk:
     capture: pytest.CaptureFixture[str]
 
     def types(self, *words: str, **settings: str) -> Said:
-        parser = argparse.ArgumentParser()
-        verbs.add_verbs(parser.add_subparsers(dest="verb", required=True))
-        given = {"home": str(self.home), **settings}
-        read = read_settings({f"NEUGUONG_{k.upper()}": v for k, v in given.items()}, None)
-        code = verbs.run(read, parser.parse_args(words))
+        code = type_verb(*words, **{"home": str(self.home), **settings})
         said = self.capture.readouterr()
         return Said(code, said.out, said.err)
 

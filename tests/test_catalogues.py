@@ -40,8 +40,15 @@ DATE = re.compile(
 KEYED = {
     "choice": 0, "link": 0, "reply": 0, "UserError": 0, "Word": 0, "Reply": 0, "Choice": 0,
     "BackupError": 0, "Refused": 0, "MediaRefused": 0, "Picture": 2, "say": 0, "_say": 0,
+    "mistyped": 0, "said": 0, "ConfigError": 0, "_Wrong": 0, "SchemaError": 0, "UnsafeStorage": 0,
 }  # fmt: skip
 """Calls that take a key, and at which place. `i18n.say` has the language before it."""
+
+FILLED = {
+    "choice", "link", "reply", "UserError", "Word", "say", "mistyped", "said", "ConfigError",
+    "SchemaError", "UnsafeStorage",
+}  # fmt: skip
+"""Those of them that are given every variable at once."""
 
 
 def _but(kind: type[StrEnum], *left_out: StrEnum) -> list[str]:
@@ -60,6 +67,7 @@ REASONS = [
     "merged", "told_together", "outage", "too_late", "no_contact", "unreachable", "opted_out",
     "left", "no_cluster", "unit_closed", "not_armed", "moved", "rejected", "in_doubt",
     "before_armed", "before_move", "draft", "no_duty", "no_calendar", "unknown", "after_the_end",
+    "worded_anew",
 ]  # fmt: skip
 
 DYNAMIC = {
@@ -130,9 +138,9 @@ LONG = {
 
 DATED = {
     "papers-detail-date", "papers-hint-document", "papers-hint-posted-on",
-    "papers-hint-submission",
+    "papers-hint-submission", "help-wrong-day", "help-wrong-code-day",
 }  # fmt: skip
-"""Examples of how a date is written in the office's own spreadsheet."""
+"""Examples of how a date is written in the office's own spreadsheet and on the command line."""
 
 WORDS_IN_CODE = {
     "handlers/consultations/papers/award_names.py",
@@ -330,7 +338,7 @@ def test_every_variable_of_a_sentence_is_given_to_it() -> None:
     short_of = set()
     for path, call, name, expression in keyed_calls():
         given = {word.arg for word in call.keywords}
-        if name not in ("choice", "link", "reply", "UserError", "Word", "say") or None in given:
+        if name not in FILLED or None in given:
             continue
         for key in (key for pattern in strings(expression) for key in expanded(pattern)):
             if key in known() and not variables(known()[key]) <= given:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
@@ -77,14 +77,19 @@ async def moved(world: World, by: timedelta, reason: str) -> None:
 
 
 async def test_a_moved_end_keeps_the_old_date_and_the_reason(world: World) -> None:
-    await moved(world, timedelta(days=4), "Bổ sung hồ sơ")
+    monday = datetime(2026, 11, 9, 2, tzinfo=UTC)
+    world.stopped_at = monday
+    async with world.base.db.transaction() as session:
+        asked = await lifecycle.by_code(session, "AH-2026-01")
+        asked.closes_at = asked.computed_ends_at = monday + timedelta(days=7)
+    await moved(world, timedelta(days=3), "Bổ sung hồ sơ")
     await moved(world, timedelta(days=-2), "Rút lại")
     async with world.base.db.reading() as session:
         asked = await lifecycle.by_code(session, "AH-2026-01")
         first, second = await lifecycle.changes(session, asked)
     assert (first.reason, second.reason) == ("Bổ sung hồ sơ", "Rút lại")
     assert first.old_closes_at == asked.computed_ends_at
-    assert first.new_closes_at == second.old_closes_at == first.old_closes_at + timedelta(days=4)
+    assert first.new_closes_at == second.old_closes_at == first.old_closes_at + timedelta(days=3)
     assert asked.closes_at == second.new_closes_at
 
 

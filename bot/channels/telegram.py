@@ -7,6 +7,7 @@ import gc
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import aiohttp
@@ -388,7 +389,11 @@ def _files(message: dict[str, Any]) -> list[tuple[dict[str, Any], str]]:
     return found
 
 
+@cache
 def settle_memory() -> None:
-    """Once everything is imported: what is loaded now is never garbage (120 ms a collection)."""
+    """Once everything is imported: what is loaded now is never garbage (120 ms a collection).
+
+    Once in a process: what a second time would freeze with it is garbage for ever.
+    """
     gc.collect()
     gc.freeze()

@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import DateTime, Dialect, MetaData, String, Table, TypeDecorator
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeEngine
+
+
+class _Remembered(sqlite.DATETIME):
+    """Works out the text of an instant once: a day's plan writes a few of them 144,000 times."""
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], str | None]:
+        written = super().bind_processor(dialect)
+        assert written is not None
+        return lru_cache(maxsize=256)(written)
 
 
 class Instant(TypeDecorator[datetime]):
@@ -14,6 +28,11 @@ class Instant(TypeDecorator[datetime]):
 
     impl = DateTime(timezone=True)
     cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "sqlite":
+            return _Remembered()  # type: ignore[no-untyped-call]
+        return dialect.type_descriptor(DateTime(timezone=True))
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:

@@ -22,8 +22,10 @@ async def run(folder: Path) -> list[Figure]:
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    async with asyncio.timeout(MOST_SECONDS), Stage(folder) as stage:
-        return [*await measure(stage), *await planning.measure(folder)]
+    async with asyncio.timeout(MOST_SECONDS):
+        async with Stage(folder) as stage:
+            figures = await measure(stage)
+        return figures + await planning.measure(folder)
 
 
 def show(figure: Figure) -> str:

@@ -22,6 +22,7 @@ from statistics import median
 from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.channels.telegram import settle_memory
 from bot.clock import end_of_day
 from bot.vault import Vault
 from handlers.deadlines.reminders import feed, planner, settle
@@ -42,6 +43,7 @@ VAULT = Vault("a secret of the bench, long enough to be one")
 
 
 async def measure(folder: Path) -> list[Figure]:
+    settle_memory()  # as the service does at its start
     return [await measure_plan(folder), await measure_growth(folder)]
 
 

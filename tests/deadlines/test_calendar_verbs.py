@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -16,10 +15,8 @@ YEAR = datetime.now(VIETNAM).year + 1
 
 
 @pytest.fixture
-def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Desk:
-    made = Desk(tmp_path, capsys)
-    assert made.types("demo").code == 0
-    return made
+def desk(demo: Desk) -> Desk:
+    return demo
 
 
 def working_day(after: date) -> str:

@@ -19,6 +19,7 @@ from aiogram.types import CallbackQuery, Message
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Calendar, OutsideCoverage, load_calendar, working_days_between
+from bot.hearing import Hears
 from bot.replies import Choice, Reply, Word, choice, reply
 from bot.vault import Vault
 from handlers.consultations.review import (
@@ -34,7 +35,7 @@ from handlers.consultations.review import (
 )
 from handlers.consultations.review import service as review
 from handlers.consultations.review.officer_writing import Doing, Purpose
-from handlers.consultations.review.officers_only import Pressed, forget_writing, guarded
+from handlers.consultations.review.officers_only import Pressed, Writing, forget_writing, guarded
 from handlers.consultations.review.presses import Press, press
 from handlers.consultations.review.service import Case
 from handlers.consultations.review.waiting import Group
@@ -78,6 +79,7 @@ def router() -> Router:
     work.callback_query.register(confirm_involved, Pressed("mine"))
     work.callback_query.register(stand_aside, Pressed("mine-yes"))
     everything = Router(name="staff")
+    everything.message.filter(Hears(Writing))
     everything.include_routers(
         work,
         evidence_chat.router(),

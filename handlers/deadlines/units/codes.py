@@ -18,6 +18,8 @@ _RANDOM_LETTERS = 17
 _ALL_LETTERS = _RANDOM_LETTERS + 1
 _GROUP = 3
 _SEPARATORS = re.compile(r"[\W_]+")
+_LONGEST = 60
+"""A longer text is no code, however it is written; every message is asked whether it is one."""
 
 
 def new_code() -> str:
@@ -28,6 +30,8 @@ def new_code() -> str:
 
 def tidy_code(typed: str) -> str | None:
     """The code as we print it, whatever its case and separators; None when it cannot be one."""
+    if len(typed) > _LONGEST:
+        return None
     letters = _SEPARATORS.sub("", unicodedata.normalize("NFKC", typed)).upper()
     letters = letters.translate(_MISREAD)
     if len(letters) != _ALL_LETTERS or not set(letters) <= set(_LETTERS):
@@ -38,6 +42,8 @@ def tidy_code(typed: str) -> str | None:
 def looks_like_code(text: str) -> bool:
     """Whether somebody seems to mean a code, right or not: five to seven groups of about three
     letters, most of them with both letters and digits or no vowel. A receipt's have four."""
+    if len(text) > _LONGEST:
+        return False
     groups = [group for group in _SEPARATORS.split(text.strip().upper()) if group]
     if not 5 <= len(groups) <= 7 or any(not 2 <= len(group) <= 4 for group in groups):
         return False
