@@ -233,12 +233,15 @@ async def test_reminders_and_answers_together_stay_within_the_limit(strict: Stag
 async def test_no_more_is_claimed_than_may_go_soon(lite: Stage) -> None:
     await lite.owes(MessageClass.NOTICE, await lite.meets(40))
     outbox = lite.outbox(rate=10)
+    started = time.monotonic()
     claimed = await outbox.send_due()
     assert 1 <= claimed <= 10 * budget.AHEAD + 1
     async with lite.db.reading() as session:
-        held = select(func.count()).where(O.state == OutboxState.SENDING)
-        assert await session.scalar(held) == claimed
-    assert await outbox.send_due() == 0
+        taken = select(func.count()).where(O.state != OutboxState.QUEUED)
+        assert await session.scalar(taken) == claimed
+    claimed += await outbox.send_due()
+    passed = time.monotonic() - started  # on a busy machine long enough for one more
+    assert claimed <= 10 * (budget.AHEAD + passed) + 1
 
 
 async def test_two_workers_send_each_message_once_and_share_the_pace(both: Stage) -> None:

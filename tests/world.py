@@ -90,7 +90,7 @@ class World:
         await self.base.background.stop()
         await self.dialogue.close()
         await self.base.close()
-        web_app._build_middlewares.cache_clear()  # or aiohttp keeps the last thousand applications
+        web_app._cached_build_middleware.cache_clear()  # it keeps a thousand applications
 
     async def restart(self) -> None:
         """As after an upgrade: nothing in memory survives."""

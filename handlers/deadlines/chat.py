@@ -29,7 +29,8 @@ def router() -> Router:
     )
     deadlines.include_routers(
         calendar.router(), moving_chat.router(), reminders.router(), mine_chat.router(),
-        units.router(), cluster_chat.router(), registration_review.router(), registration.router(),
+        units.router(), cluster_chat.router(), registration_review.router(),
+        registration.router(),
     )  # fmt: skip
     return deadlines
 
