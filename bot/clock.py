@@ -262,6 +262,12 @@ class QuietHours:
         return at >= self.start or at < self.end
 
 
+def quiet_hours(start: time | None, end: time | None) -> QuietHours:
+    """A person's own, where they are set."""
+    usual = QuietHours()
+    return QuietHours(usual.start if start is None else start, usual.end if end is None else end)
+
+
 def next_allowed(
     calendar: Calendar, instant: datetime, quiet: QuietHours, working_days_only: bool
 ) -> datetime:
@@ -274,10 +280,20 @@ def next_allowed(
         if working_days_only and not calendar.is_working_day(moment.date()):
             moment = _local(end_of_day(moment.date()))
         elif quiet.covers(moment.time()):
-            wakes_on = moment.date() + (_ONE_DAY if moment.time() >= quiet.end else timedelta())
-            moment = datetime.combine(wakes_on, quiet.end, VIETNAM)
+            moment = _wakes(moment, quiet)
         else:
             return moment.astimezone(UTC)
+
+
+def after_quiet(instant: datetime, quiet: QuietHours) -> datetime:
+    """As `next_allowed`, on whatever day it is."""
+    moment = _local(instant)
+    return _wakes(moment, quiet).astimezone(UTC) if quiet.covers(moment.time()) else instant
+
+
+def _wakes(moment: datetime, quiet: QuietHours) -> datetime:
+    day = moment.date() + (_ONE_DAY if moment.time() >= quiet.end else timedelta())
+    return datetime.combine(day, quiet.end, VIETNAM)
 
 
 OFFICE_OPENS = time(7, 30)

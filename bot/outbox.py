@@ -45,6 +45,7 @@ from bot.channels.base import (
     compose,
     qr_picture,
 )
+from bot.clock import after_quiet, quiet_hours
 from bot.contacts import chat_address_place, lane
 from bot.doubts import QUIET, Doubts, can_be_asked
 from bot.media import FileStore
@@ -75,6 +76,10 @@ LONGEST_WAIT = 20
 """Seconds a lane waits in memory for another try."""
 BRIEFLY = 2
 """Seconds a reminder does: what waits longer is asked about again."""
+WAITED = timedelta(minutes=10)
+"""A notice that goes this long after its time asks the quiet hours of its reader again."""
+PUT_OFF = "put off"
+"""So does one that stands as this."""
 MOST_BUSY = 10_000
 """So many lanes a claim leaves out by name: a statement takes only so many parameters."""
 LATER = 60.0
@@ -308,6 +313,7 @@ class Outbox:
             if time.monotonic() > self._seen_to_at + TICK_SECONDS * 0.9:
                 self._seen_to_at = time.monotonic()
                 await self._renew(session, now)
+                await self._let_sleep(session, now)
                 claimed += await self._see_to(session, now)
             for key in self._channels:
                 claimed += await self._claim_paced(session, key, now)
@@ -339,6 +345,25 @@ class Outbox:
         mine = [row for row in queued if row.id not in lost and row.contact_id not in self._lanes]
         await self._hold(session, mine, now)
         return self._opened(mine)
+
+    async def _let_sleep(self, session: AsyncSession, now: datetime) -> None:
+        """A notice that waited, as through an outage, wakes nobody up; what is urgent does."""
+        waited = await session.execute(
+            select(_COLUMN.id, Contact.quiet_from, Contact.quiet_until)
+            .join(Contact, Contact.id == _COLUMN.contact_id)
+            .where(
+                OPEN, _COLUMN.state == OutboxState.QUEUED, _COLUMN.kind == MessageClass.NOTICE,
+                _COLUMN.due_at <= now,
+                or_(_COLUMN.due_at <= now - WAITED, _COLUMN.error.is_not(None)),
+            )
+        )  # fmt: skip
+        asleep = [
+            {"b_id": id, "b_wakes": wakes}
+            for id, start, end in waited
+            if (wakes := after_quiet(now, quiet_hours(start, end))) > now
+        ]
+        if asleep:
+            await session.execute(_SLEEP, asleep)
 
     async def _take_from_the_dead(
         self, session: AsyncSession, ids: list[int], now: datetime
@@ -653,7 +678,7 @@ class Outbox:
 
     def _postpone(self, one: Owed, seconds: float) -> None:
         due = self._clock() + timedelta(seconds=seconds)
-        self._record(one, OutboxState.QUEUED, due_at=due)
+        self._record(one, OutboxState.QUEUED, error=PUT_OFF, due_at=due)
 
     def _record(
         self,
@@ -786,6 +811,11 @@ _LATER = (
         strays=bindparam("b_strays"), lease_until=None,
     )
 )  # fmt: skip
+_SLEEP = (
+    update(_TABLE)
+    .where(_COLUMN.id == bindparam("b_id"), _COLUMN.state == OutboxState.QUEUED)
+    .values(due_at=bindparam("b_wakes"))
+)
 _PUT_OFF = _TABLE.alias()
 _NOT_BEFORE = (
     update(_TABLE)
@@ -797,6 +827,6 @@ _NOT_BEFORE = (
         .where(_PUT_OFF.c.id == bindparam("b_id"))
         .scalar_subquery(),
     )
-    .values(due_at=bindparam("b_due_at"))
+    .values(due_at=bindparam("b_due_at"), error=PUT_OFF)
 )
 """What was put off takes along whatever else waits for that contact: its order is kept."""

@@ -17,6 +17,7 @@ def add_verb(verbs: Any) -> None:
     )
     verb = console.verb(kinds, "template", write_template, "help-registration-template")
     verb.add_argument("deadline", help="help-registration-deadline")
+    verb.add_argument("--office", default="", help="help-code-of-office")
     verb.add_argument("--out", type=Path, required=True, help="help-out")
 
 
@@ -24,6 +25,7 @@ def add_export(kinds: Any) -> None:
     """Among the kinds of `export`."""
     verb = console.verb(kinds, "registrations", export, "help-export-registrations")
     verb.add_argument("deadline", help="help-registration-deadline")
+    verb.add_argument("--office", default="", help="help-code-of-office")
     verb.add_argument(
         "--format", choices=("xlsx", "csv", "json"), default="xlsx", help="help-format"
     )
@@ -36,7 +38,8 @@ async def write_template(settings: Settings, args: argparse.Namespace) -> int:
 
     say = console.sayer(settings)
     async with console.database(settings) as db, db.reading() as session:
-        deadline = await papers.by_code(session, args.deadline)
+        office = await console.office(session, args.office)
+        deadline = await papers.by_code(session, office.id, args.deadline)
         form = await papers.form_now(session, deadline)
     about = spreadsheet.About(deadline.code, deadline.title, deadline.due_at)
     locale = settings.default_locale
@@ -52,7 +55,8 @@ async def export(settings: Settings, args: argparse.Namespace) -> int:
     say, now = console.sayer(settings), console.now()
     async with console.database(settings) as db:
         async with db.reading() as session:
-            deadline = await papers.by_code(session, args.deadline)
+            office = await console.office(session, args.office)
+            deadline = await papers.by_code(session, office.id, args.deadline)
             form = await papers.form_now(session, deadline)
             found = await papers.rows(session, console.vault(settings), deadline)
         await asyncio.to_thread(

@@ -31,6 +31,7 @@ def add_verbs(verbs: Any) -> None:
     verb.add_argument("unit", help="help-unit-code")
     verb.add_argument("deadline", help="help-why-deadline")
     verb.add_argument("--on", type=console.day, metavar="DATE", help="help-why-on")
+    verb.add_argument("--office", default="", help="help-code-of-office")
     verb = console.verb(verbs, "rehearse", rehearse, "help-rehearse")
     for option, dest, words in (
         ("--from", "first", "help-rehearse-from"),
@@ -87,7 +88,8 @@ async def why(settings: Settings, args: argparse.Namespace) -> int:
 
     say = console.sayer(settings)
     async with console.database(settings) as db, db.reading() as session:
-        told = await account.explain(session, args.unit, args.deadline)
+        office = await console.office(session, args.office)
+        told = await account.explain(session, office.id, args.unit, args.deadline)
     console.show(_heading(told, say))
     lines = [line for line in told.lines if args.on is None or line.is_on(args.on)]
     if not lines and args.on is not None:

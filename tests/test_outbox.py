@@ -25,6 +25,7 @@ from bot.channels.telegram import Telegram
 from bot.channels.webchat import NAME as WEBCHAT
 from bot.channels.webchat import WebChat
 from bot.chat_lines import Bell
+from bot.clock import VIETNAM
 from bot.contacts import Stranger
 from bot.media import FileStore
 from bot.outbox import Feeder, Guard, Outbox, Owed, owe, tell, withdraw
@@ -73,6 +74,9 @@ class Stage:
             strangers[lane] = Stranger("telegram", ACCOUNT, str(chat), "vi")
         async with self.db.transaction() as session:
             met = await contacts.meet(session, VAULT, strangers, self.now())
+            # They never sleep: a test must not depend on the hour at which it runs.
+            never = {"quiet_from": datetime.min.time(), "quiet_until": datetime.min.time()}
+            await session.execute(update(Contact).values(**never))
             session.add(self._last_heard())
         self.people = dict(zip(chats, (one.id for one in met.values()), strict=True))
         return list(self.people.values())
@@ -127,6 +131,16 @@ class Stage:
                     rows = list(await session.scalars(select(O).order_by(O.id)))
                 if rows and all(row.state in states for row in rows):
                     return rows
+                await asyncio.sleep(0.05)
+
+    async def has_due(self, at: datetime, within: float = 10) -> None:
+        """Returns once the only row waits until then."""
+        async with asyncio.timeout(within):
+            while True:
+                async with self.db.reading() as session:
+                    row = (await session.scalars(select(O))).one()
+                if (row.state, row.due_at) == (OutboxState.QUEUED, at):
+                    return
                 await asyncio.sleep(0.05)
 
     def shows_more_than(self, chat: int, before: int) -> bool:
@@ -264,6 +278,48 @@ async def test_a_contacts_messages_keep_their_order_when_one_is_put_off(lite: St
                     break
                 await asyncio.sleep(0.05)
     assert due == sorted(due)
+    assert not sum(lite.got().values())
+
+
+async def test_a_notice_of_an_outage_waits_for_the_morning_and_an_urgent_one_does_not(
+    both: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asleep, awake = await both.meets(2)
+    night = datetime(2027, 3, 1, 2, tzinfo=VIETNAM)
+    monkeypatch.setattr(both, "now", lambda: night)
+    async with both.db.transaction() as session:
+        sleeper = await session.get_one(Contact, asleep)
+        sleeper.quiet_from = sleeper.quiet_until = None
+    await both.owes(MessageClass.NOTICE, [asleep, awake])
+    await both.owes(MessageClass.URGENT, [asleep], due_at=night - timedelta(hours=3))
+    async with both.sending():
+        await until(lambda: sum(both.got().values()) == 2)
+        rows = await both.all_are(OutboxState.SENT, OutboxState.QUEUED)
+    assert [row.state for row in rows] == [OutboxState.QUEUED, OutboxState.SENT, OutboxState.SENT]
+    assert rows[0].due_at == night.replace(hour=7)
+    morning = night.replace(hour=7, minute=1)
+    monkeypatch.setattr(both, "now", lambda: morning)
+    async with both.sending():
+        await both.all_are(OutboxState.SENT)
+
+
+async def test_a_notice_that_could_not_be_sent_is_not_sent_at_night_either(
+    lite: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await lite.meets(1)
+    async with lite.db.transaction() as session:
+        await session.execute(update(Contact).values(quiet_from=None, quiet_until=None))
+    evening = datetime(2027, 3, 1, 20, 59, 50, tzinfo=VIETNAM)
+    monkeypatch.setattr(lite, "now", lambda: evening)
+    await lite.owes(MessageClass.NOTICE, list(lite.people.values()))
+    lite.server.faults.retry_after = 21
+    lite.server.faults.next("flood")
+    async with lite.sending():
+        await lite.has_due(evening + timedelta(seconds=21))
+    night = evening + timedelta(minutes=1)
+    monkeypatch.setattr(lite, "now", lambda: night)
+    async with lite.sending():
+        await lite.has_due(datetime(2027, 3, 2, 7, tzinfo=VIETNAM))
     assert not sum(lite.got().values())
 
 

@@ -81,6 +81,8 @@ class MessageClass(StrEnum):
     """The answer to a turn; may be repeated after a crash."""
     NOTICE = "notice"
     """An answer from the office, a change of state; paced."""
+    URGENT = "urgent"
+    """A notice that may come in quiet hours."""
     REMINDER = "reminder"
     """Never resent blindly."""
     BULK = "bulk"

@@ -139,13 +139,14 @@ async def test_a_nudge_put_off_over_the_weekend_is_the_nudge_of_monday(
 async def test_no_nudge_is_offered_when_all_were_nudged_today(
     sqlite_world: World, channel: str
 ) -> None:
+    sqlite_world.stopped_at = datetime(2026, 11, 26, 2, tzinfo=UTC)  # a Thursday
     head, *_ = await people(sqlite_world, channel, 3)
     await furnish(sqlite_world)
-    assert "đã được nhắc hôm nay" not in await head.says("/cum")
+    assert "đã có lời nhắc" not in await head.says("/cum")
     assert "• 2 đơn vị sẽ được nhắc" in await head.taps("Nhắc 2 đơn vị còn chậm")
     assert "Cả 2 đơn vị còn chậm đã có lời nhắc cho hôm nay" in await head.says("/cum")
     assert not any("Nhắc" in label for label in (await head.screen())[-1].labels)
-    sqlite_world.shift += timedelta(days=1)
+    sqlite_world.stopped_at += timedelta(days=1)
     await head.says("/cum")
     assert any("Nhắc 2" in label for label in (await head.screen())[-1].labels)
 

@@ -65,7 +65,7 @@ async def test_no_step_is_without_a_reason(db: Database) -> None:
         )
         for unit_id, code in await session.execute(open_duty.where(Duty.state == "in_progress")):
             unit = await session.get_one(Unit, unit_id)
-            told = await why.explain(session, unit.code, code)
+            told = await why.explain(session, unit.office_id, unit.code, code)
             past = {one.reason for one in told.lines if one.due_at <= FRIDAY}
             assert past <= {"before_armed"}
             assert past or told.deadline.due_at > FRIDAY

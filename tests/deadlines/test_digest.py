@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from bot import pictures
 from handlers.deadlines.desk import digest, standing
 from storage.models.base import new_id
+from storage.models.calendar import CalendarCoverage
 from storage.models.deadlines import (
     Deadline,
     DeadlineState,
@@ -171,3 +172,27 @@ async def test_the_chart_counts_what_the_words_count(sqlite_world: World) -> Non
     drawn = standing.drawing([first, second], "vi", MONDAY)
     assert "2/3 đã nộp" in drawn
     assert pictures.png(drawn).startswith(b"\x89PNG")
+
+
+async def test_beyond_the_holiday_table_the_officer_hears_what_waits_for_it(
+    world: World, officer: Citizen
+) -> None:
+    """There was no digest at all, so that nobody heard of the end of the table."""
+    duties = await furnish(world)
+    async with world.base.db.transaction() as session:
+        session.add(
+            CalendarCoverage(
+                id=1, covered_from=MONDAY.date() - 400 * DAY,
+                covered_until=MONDAY.date() - 7 * DAY, checked_on=MONDAY.date(),
+            )
+        )  # fmt: skip
+        session.add(
+            Reminder(
+                unit_id=duties["HOSO-X3"].unit_id, deadline_id=duties["HOSO-X3"].deadline_id,
+                step="T-7", recipient="nobody", planned_at=MONDAY, due_at=MONDAY + HOUR,
+                state=ReminderState.DEFERRED, reason="no_calendar", at=MONDAY - HOUR,
+            )
+        )  # fmt: skip
+    assert await tell(world, MONDAY - DAY) == 0, "a Sunday"
+    assert await tell(world, MONDAY) == 1
+    assert "• 1 lời nhắc đang chờ vì bảng ngày nghỉ" in await newest(officer)

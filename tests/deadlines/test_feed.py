@@ -22,6 +22,7 @@ from handlers.deadlines.people import Post
 from handlers.deadlines.reminders import answers, feed, planner, recall, settle
 from handlers.deadlines.reminders.answers import Subject, Wake
 from storage.db import Database
+from storage.models.calendar import CalendarCoverage
 from storage.models.deadlines import Deadline, DeadlineState, Duty, DutyState
 from storage.models.people import Contact
 from storage.models.reminders import Reminder, ReminderState
@@ -677,3 +678,36 @@ async def test_more_time_asked_for_again_is_told(lite: Stage) -> None:
     await ground.session.flush()
     told = await digest.look(ground.session, ground.office_id, at("2027-04-01"), at("2027-04-02"))
     assert told.more_time == 1
+
+
+async def test_what_the_holiday_table_does_not_reach_waits_alone(stage: Stage) -> None:
+    """One such row made the feed of its whole account fail."""
+    ground, session = stage.ground, stage.ground.session
+    session.add(
+        CalendarCoverage(
+            id=1, covered_from=date(2026, 1, 1), covered_until=date(2027, 4, 30),
+            checked_on=date(2026, 1, 1),
+        )
+    )  # fmt: skip
+    await ground.unit("XA")
+    await ground.unit("XB")
+    people = [await ground.member("XA"), await ground.member("XB")]
+    usual = await ground.deadline("DK", "2027-04-29")
+    urgent = await ground.deadline("KHAN", "2027-04-29", urgent=True)
+    for number, (unit, deadline) in enumerate((("XA", usual), ("XB", urgent)), 1):
+        session.add(
+            R(
+                unit_id=ground.by_code[unit], deadline_id=deadline.id, step="nudge 2027-05-03",
+                recipient=people[number - 1], contact_id=number, planned_at=at("2027-05-03"),
+                due_at=at("2027-05-03"), state=ReminderState.PLANNED, at=at("2027-04-20"),
+            )
+        )  # fmt: skip
+    await session.flush()
+    assert await stage.feed("2027-05-03") == 1
+    assert [contact for contact, _ in await stage.messages()] == [2]
+    assert await stage.ledger(R.state, R.reason, R.due_at) == [
+        (ReminderState.DEFERRED, "no_calendar", at("2027-05-03", 9)),
+        (ReminderState.CLAIMED, "", at("2027-05-03")),
+    ]
+    await session.execute(update(CalendarCoverage).values(covered_until=date(2027, 12, 31)))
+    assert await stage.feed("2027-05-04", 9) == 1, "it goes when the table is mended"

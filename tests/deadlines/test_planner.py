@@ -316,6 +316,26 @@ async def test_the_end_of_the_holiday_table_holds_up_only_what_needs_it(ground: 
     assert beyond.planned_until is None, "planned when the table reaches further"
 
 
+async def test_a_step_that_came_where_the_table_ends_waits_and_stops_no_other(
+    ground: Ground,
+) -> None:
+    """One such step made the planning of every deadline fail."""
+    ground.session.add(
+        CalendarCoverage(
+            id=1, covered_from=date(2026, 1, 1), covered_until=date(2027, 4, 30),
+            checked_on=date(2026, 1, 1),
+        )
+    )  # fmt: skip
+    await ground.unit("X1")
+    await ground.member("X1")
+    short = [ladder.rung(0, Audience.FOCAL), ladder.rung(1, Audience.FOCAL)]
+    await ground.deadline("DK", "2027-04-27", ladder=short)
+    assert await planner.plan(ground.session, at("2027-05-04")) == 2
+    assert await ground.ledger() == [
+        ("T0", "expired", "outage"), ("T+1", "deferred", "no_calendar")
+    ]  # fmt: skip
+
+
 async def test_an_idle_look_reads_no_units(ground: Ground) -> None:
     await ground.unit("X1")
     await ground.member("X1")

@@ -19,10 +19,12 @@ from sqlalchemy import select
 from bot import verbs
 from bot.clock import end_of_day
 from handlers.deadlines.registration import export
+from storage.models.deadlines import Deadline, DeadlineState, Work
 from storage.models.office import Act
 from storage.models.units import Unit
 from tests.deadlines.handing_in import NAMES, deadline, person_of, unit
 from tests.deadlines.test_registration import hands_in
+from tests.officers.staff import other_office
 from tests.world import World
 
 DOCUMENTED = Path(__file__).parents[2] / "docs/export-format.md"
@@ -95,6 +97,35 @@ async def test_an_unknown_deadline_is_said_to_be_so(
     assert await types(sqlite_world, *given) == 1
     assert "KHONG" in capsys.readouterr().err
     assert not (tmp_path / "x.xlsx").exists()
+
+
+async def test_of_two_offices_one_is_named(
+    sqlite_world: World, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both keep a deadline DK-2027: whose was exported depended on chance."""
+    world = sqlite_world
+    await furnished(world)
+    elsewhere = await other_office(world)
+    async with world.base.db.transaction() as session:
+        session.add(
+            Deadline(
+                id="elsewhere", office_id=elsewhere, code="DK-2027", year=2027, title="Khác",
+                work=Work.REGISTRATION, due_at=world.now(), state=DeadlineState.ARMED,
+            )
+        )  # fmt: skip
+    out = tmp_path / "dk.json"
+    given = ("export", "registrations", "DK-2027", "--format", "json", "--out", str(out))
+    assert await types(world, *given) == 1
+    assert "SM" in capsys.readouterr().err
+    for office, rows in (("AH", 2), ("SM", 0)):
+        assert await types(world, *given, "--office", office) == 0
+        assert len(json.loads(out.read_text(encoding="utf-8"))) == rows
+    assert await types(world, "why", "SM", "DK-2027") == 1
+    assert await types(world, "why", "sm", "dk-2027", "--office", "AH") == 0
+    assert await types(world, "why", "SM", "DK-2027", "--office", "SM") == 1, "no such unit there"
+    template = ("registration", "template", "DK-2027", "--out", str(tmp_path / "mau.xlsx"))
+    assert await types(world, *template) == 1
+    assert await types(world, *template, "--office", "AH") == 0
 
 
 async def test_the_template_is_written_for_the_office_to_hand_out(

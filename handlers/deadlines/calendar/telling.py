@@ -18,6 +18,7 @@ from handlers.deadlines import duties
 from handlers.deadlines.reminders import recipients
 from handlers.deadlines.reminders.recipients import Chat, Directory
 from storage.models.deadlines import OPEN_DUTIES, Deadline, Duty
+from storage.models.traffic import MessageClass
 from storage.models.units import Unit
 
 LONGEST = 120
@@ -51,8 +52,9 @@ async def tell(
     for chat, names in _chats(directory, units).items():
         message = replace(news, args={**news.args, "units": _named(names)})
         due_at = now if deadline.urgent else _when(calendar, chat, now)
+        kind = MessageClass.URGENT if deadline.urgent else MessageClass.NOTICE
         outbox.tell(
-            session, vault, chat.contact_id, message, due_at=due_at,
+            session, vault, chat.contact_id, message, kind=kind, due_at=due_at,
             dedupe_key=f"{key}:{chat.contact_id}",
         )  # fmt: skip
         told += 1

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 
 import structlog
 from sqlalchemy import ColumnElement, func, select
@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot import i18n, outbox
 from bot.clock import (
     VIETNAM,
+    Calendar,
     OutsideCoverage,
     add_working_days,
     load_calendar,
@@ -59,12 +60,14 @@ class Morning:
     expired: int
     passed_on: int
     """Duties nobody may opt out of, whose people want no reminders."""
+    no_calendar: int
+    """Reminders that wait for the holiday table."""
 
     @property
     def nothing(self) -> bool:
         counts = (
             self.handed_in, self.waiting, self.late, self.more_time, self.not_ours,
-            len(self.unreached), self.in_doubt, self.expired, self.passed_on,
+            len(self.unreached), self.in_doubt, self.expired, self.passed_on, self.no_calendar,
         )  # fmt: skip
         return not any(counts)
 
@@ -74,14 +77,10 @@ async def tell_offices(session: AsyncSession, vault: Vault, now: datetime) -> in
     local = now.astimezone(VIETNAM)
     if not HOUR <= local.time() < LATEST:
         return 0
-    try:
-        calendar = await load_calendar(session)
-        if not calendar.is_working_day(local.date()):
-            return 0
-        since = _at_hour(add_working_days(calendar, local.date(), -1))
-    except OutsideCoverage:
-        log.error("no digest: the holiday table ends before today")
+    before = _working_day_before(await load_calendar(session), local.date())
+    if before is None:
         return 0
+    since = _at_hour(before)
     mornings: dict[str, Morning] = {}
     told = 0
     for officer, locale in await _not_told_yet(session, local.date()):
@@ -92,6 +91,17 @@ async def tell_offices(session: AsyncSession, vault: Vault, now: datetime) -> in
         outbox.tell(session, vault, officer.contact_id, message, due_at=now, dedupe_key=key)
         told += 1
     return told
+
+
+def _working_day_before(calendar: Calendar, today: date) -> date | None:
+    """None on a day off. Beyond the holiday table every weekday counts: its end must be told."""
+    try:
+        return add_working_days(calendar, today, -1) if calendar.is_working_day(today) else None
+    except OutsideCoverage:
+        log.error("the holiday table does not reach today", day=today)
+    if today.weekday() > 4:
+        return None
+    return today - timedelta(days=1 if today.weekday() else 3)
 
 
 def _at_hour(day: date) -> datetime:
@@ -156,6 +166,9 @@ async def look(session: AsyncSession, office_id: str, since: datetime, now: date
         in_doubt=await reminders(Reminder.state == ReminderState.IN_DOUBT),
         expired=await reminders(Reminder.state == ReminderState.EXPIRED),
         passed_on=await reminders(Reminder.reason == "reaches_office"),
+        no_calendar=await reminders(
+            Reminder.state == ReminderState.DEFERRED, Reminder.reason == "no_calendar"
+        ),
     )  # fmt: skip
 
 
@@ -216,6 +229,7 @@ def _lines(morning: Morning, locale: str) -> list[str]:
         ("digest-in-doubt", morning.in_doubt),
         ("digest-expired", morning.expired),
         ("digest-passed-on", morning.passed_on),
+        ("digest-no-calendar", morning.no_calendar),
     )
     lines = [i18n.say(locale, key, n=count) for key, count in counted if count]
     if morning.unreached:

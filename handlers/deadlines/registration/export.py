@@ -81,9 +81,11 @@ class UnitRow:
     targets: dict[str, str] = field(default_factory=dict)
 
 
-async def by_code(session: AsyncSession, code: str) -> Deadline:
+async def by_code(session: AsyncSession, office_id: str, code: str) -> Deadline:
     """Raises UserError when the office has none of that code."""
-    found = await session.scalar(select(Deadline).where(Deadline.code == code))
+    found: Deadline | None = await session.scalar(
+        select(Deadline).where(Deadline.office_id == office_id, Deadline.code == code)
+    )
     if found is None:
         raise UserError("registration_command-no-such-deadline", code=code)
     return found

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import outbox
-from bot.clock import Calendar, OutsideCoverage, load_calendar, next_allowed
+from bot.clock import Calendar, OutsideCoverage, load_calendar, next_allowed, quiet_hours
 from bot.replies import Reply
 from bot.vault import Vault
 from handlers.deadlines.reminders import ladder, passing, wording
 from handlers.deadlines.reminders.ladder import Occurrence
 from handlers.deadlines.reminders.passing import Lost
-from handlers.deadlines.reminders.recipients import quiet_hours
 from handlers.deadlines.reminders.wording import Told
 from storage.models.base import table
 from storage.models.deadlines import (
@@ -46,6 +45,8 @@ WAITING = text("reminders.state IN ('planned', 'deferred')")
 LOOKS = 8
 """How often more contacts are looked for where some have very many rows."""
 BATCH = 5_000
+ASKED_AGAIN = timedelta(hours=1)
+"""What the holiday table does not reach waits so long before it is looked at again."""
 _TABLE = table(Reminder)
 
 
@@ -195,6 +196,7 @@ class Sorting:
     ) -> None:
         self.contacts, self.deadlines = contacts, deadlines
         self._people, self._calendar, self._now = people, calendar, now
+        self._unknown = now + ASKED_AGAIN
         self._ladders: dict[tuple[str, datetime], dict[str, Occurrence]] = {}
         self._audiences: dict[tuple[str, str], Audience] = {}
         self._moments: dict[tuple[Any, ...], datetime] = {}
@@ -223,7 +225,8 @@ class Sorting:
                 )
             )  # fmt: skip
         elif (due := self._may_go(row)) > self._now:
-            self._end(row, ReminderState.DEFERRED, "quiet_hours", due)
+            reason = "no_calendar" if due is self._unknown else "quiet_hours"
+            self._end(row, ReminderState.DEFERRED, reason, due)
         elif self._is_too_late(row):
             self._end(row, ReminderState.EXPIRED, "too_late")
         else:
@@ -282,9 +285,12 @@ class Sorting:
         key = contact.quiet_from, contact.quiet_until, on_any_day
         if key not in self._moments:
             quiet = quiet_hours(contact.quiet_from, contact.quiet_until)
-            self._moments[key] = next_allowed(
-                self._calendar, self._now, quiet, working_days_only=not on_any_day
-            )
+            try:
+                self._moments[key] = next_allowed(
+                    self._calendar, self._now, quiet, working_days_only=not on_any_day
+                )
+            except OutsideCoverage:
+                self._moments[key] = self._unknown
         return self._moments[key]
 
     def _is_too_late(self, row: Any) -> bool:

@@ -208,7 +208,11 @@ def _outcome(step: Step, quiet: QuietHours, moments: Moments) -> dict[str, Any]:
     one, state, reason = step.occurrence, step.state, step.reason
     due = one.send_at
     if state == ReminderState.PLANNED:
-        due = moments.may_go(one.send_at, quiet, step.deadline.urgent)
+        try:
+            due = moments.may_go(one.send_at, quiet, step.deadline.urgent)
+        except OutsideCoverage:
+            # The feed asks again: it goes when the table is mended.
+            return _row(step, moments.now, due, ReminderState.DEFERRED, "no_calendar")
         if ladder.too_late(one, step.every, step.due_at, max(due, moments.now)):
             state, reason = ReminderState.EXPIRED, "too_late"
         elif due > moments.now:

@@ -11,7 +11,7 @@ from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from bot.clock import QuietHours
+from bot.clock import QuietHours, quiet_hours
 from storage.models.deadlines import Audience
 from storage.models.office import Officer, Role
 from storage.models.people import Contact
@@ -234,18 +234,6 @@ def _add_chat(person: Person, row: Any) -> None:
     person.opted_out = person.opted_out or bool(row.opted_out)
     if row.reachable:
         person.chats.append(Chat(row.contact_id, quiet_hours(row.quiet_from, row.quiet_until)))
-
-
-_DEFAULT = QuietHours()
-
-
-def quiet_hours(start: Any, end: Any) -> QuietHours:
-    """A contact's own, where they are set."""
-    if start is None and end is None:
-        return _DEFAULT
-    return QuietHours(
-        _DEFAULT.start if start is None else start, _DEFAULT.end if end is None else end
-    )
 
 
 def _ranked(people: Iterable[Person], order: Sequence[MemberRank]) -> list[Person]:

@@ -10,12 +10,11 @@ from sqlalchemy import Select, bindparam, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import outbox
-from bot.clock import VIETNAM
+from bot.clock import VIETNAM, quiet_hours
 from bot.replies import Reply
 from bot.vault import Vault
 from handlers.deadlines.reminders import passing
 from handlers.deadlines.reminders.passing import Lost
-from handlers.deadlines.reminders.recipients import quiet_hours
 from storage.models.base import table
 from storage.models.office import Officer, Role
 from storage.models.people import Contact

@@ -67,9 +67,12 @@ class Account:
     lines: Sequence[Line]
 
 
-async def explain(session: AsyncSession, unit: str, deadline: str) -> Account:
-    """By the codes of both, in order of time. Raises UserError where there is no such code."""
-    found, owed = await _find(session, unit, deadline)
+async def explain(session: AsyncSession, office_id: str, unit: str, deadline: str) -> Account:
+    """By the codes of both in one office, in order of time.
+
+    Raises UserError where there is no such code.
+    """
+    found, owed = await _find(session, office_id, unit, deadline)
     duty = await session.scalar(
         select(Duty).where(Duty.unit_id == found.id, Duty.deadline_id == owed.id)
     )
@@ -80,23 +83,26 @@ async def explain(session: AsyncSession, unit: str, deadline: str) -> Account:
     return Account(found, owed, duty, sorted(lines, key=lambda one: (one.planned_at, one.due_at)))
 
 
-async def _find(session: AsyncSession, unit: str, deadline: str) -> tuple[Unit, Deadline]:
-    """In whatever case they are typed; of the office that has both."""
-    units = await session.scalars(
-        select(Unit).where(func.lower(Unit.code) == unit.strip().lower())
+async def _find(
+    session: AsyncSession, office_id: str, unit: str, deadline: str
+) -> tuple[Unit, Deadline]:
+    """In whatever case they are typed."""
+    found = await session.scalar(
+        select(Unit).where(
+            Unit.office_id == office_id, func.lower(Unit.code) == unit.strip().lower()
+        )
     )
-    of_office = {one.office_id: one for one in units}
-    if not of_office:
+    if found is None:
         raise UserError("reminder_command-no-unit", code=unit)
     owed = await session.scalar(
         select(Deadline).where(
+            Deadline.office_id == office_id,
             func.lower(Deadline.code) == deadline.strip().lower(),
-            Deadline.office_id.in_(of_office),
         )
     )
     if owed is None:
         raise UserError("reminder_command-no-deadline", code=deadline)
-    return of_office[owed.office_id], owed
+    return found, owed
 
 
 # What stands in the ledger
