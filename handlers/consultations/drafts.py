@@ -16,6 +16,7 @@ from storage.models.consultations import (
     RestrictedMatter,
 )
 from storage.models.deadlines import Submission
+from storage.models.deeds import Deed, DeedFile, DeedReport
 from storage.models.people import Contact, Person
 from storage.models.traffic import OutboxMessage, OutboxState, StoredFile
 
@@ -57,6 +58,8 @@ async def forget_drafts(session: AsyncSession, now: datetime) -> None:
         Person.id.in_(
             select(RestrictedMatter.person_id).where(RestrictedMatter.person_id.is_not(None))
         ),
+        Person.id.in_(select(Deed.subject_id)),
+        Person.id.in_(select(DeedReport.person_id)),
     )
     await session.execute(
         update(Person)
@@ -87,14 +90,15 @@ async def _forget_files(session: AsyncSession, before: datetime) -> None:
 
 
 async def _held_elsewhere(session: AsyncSession) -> set[str]:
-    """Files listed in the rows of matters, and of what units handed in, alone."""
+    """Files that no opinion names: of matters, of what units handed in, and of good deeds."""
     matters = select(RestrictedMatter.file_ids).where(
         cast(RestrictedMatter.file_ids, Text) != "[]"
     )
     handed_in = select(Submission.file_ids).where(cast(Submission.file_ids, Text) != "[]")
-    return {
+    listed = {
         file_id
         for held in (matters, handed_in)
         for file_ids in await session.scalars(held)
         for file_id in file_ids
     }
+    return listed | set(await session.scalars(select(DeedFile.file_id)))
