@@ -24,6 +24,7 @@ from storage.models.consultations import (
     Stance,
 )
 from storage.models.deadlines import Audience, DeadlineState, DutyState, Work
+from storage.models.deeds import DeedState
 from storage.models.reminders import ReminderState
 from storage.models.units import MemberRank, SeatRank, UnitKind
 
@@ -62,6 +63,8 @@ REASONS = [
 ]  # fmt: skip
 
 DYNAMIC = {
+    "deeds-state-{}": _but(DeedState),
+    "deeds-ways-{}": _but(DeedState),
     "duty-{}": _but(DutyState),
     "calendar-state-{}": _but(DeadlineState),
     "calendar-kind-{}": _but(UnitKind),
