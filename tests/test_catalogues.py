@@ -16,6 +16,7 @@ from babel.messages.pofile import read_po
 
 from bot import i18n
 from bot.pictures import Mark
+from handlers.deeds.steps import CHANGED
 from storage.models.consultations import (
     CandidateKind,
     IdentityLevel,
@@ -24,7 +25,7 @@ from storage.models.consultations import (
     Stance,
 )
 from storage.models.deadlines import Audience, DeadlineState, DutyState, Work
-from storage.models.deeds import DeedState
+from storage.models.deeds import DeedState, Known, Relation, SubjectKind
 from storage.models.reminders import ReminderState
 from storage.models.units import MemberRank, SeatRank, UnitKind
 
@@ -65,6 +66,23 @@ REASONS = [
 DYNAMIC = {
     "deeds-state-{}": _but(DeedState),
     "deeds-ways-{}": _but(DeedState),
+    "tell-ask-name-{}": _but(SubjectKind),
+    "tell-kind-{}": _but(SubjectKind),
+    "tell-kind-{}-button": _but(SubjectKind),
+    "tell-relation-{}": _but(Relation),
+    "tell-relation-{}-button": _but(Relation),
+    "tell-known-{}": _but(Known),
+    "tell-change-{}-button": list(CHANGED),
+    "tell-shares-{}": [
+        "words",
+        "name",
+        "place",
+        "day",
+        "name-place",
+        "name-day",
+        "place-day",
+        "name-place-day",
+    ],
     "duty-{}": _but(DutyState),
     "calendar-state-{}": _but(DeadlineState),
     "calendar-kind-{}": _but(UnitKind),

@@ -32,16 +32,17 @@ async def forget_dialogue(session: AsyncSession, contact_id: int, now: datetime)
     """
     contact = await session.get_one(Contact, contact_id, with_for_update=True)
     draft = contact.data.get("draft") or {}
+    deed = contact.data.get("deed") or {}
     contact.state, contact.data, contact.offered = None, {}, []
-    if draft.get("person_id"):
-        service.forget(await session.get_one(Person, draft["person_id"]), now)
+    for person_id in filter(None, (draft.get("person_id"), deed.get("person_id"))):
+        service.forget(await session.get_one(Person, person_id), now)
     await session.execute(
         update(OutboxMessage)
         .where(OutboxMessage.contact_id == contact_id, OutboxMessage.state.in_(_WAITING))
         .values(state=OutboxState.REJECTED, reply=None, error="erased")
     )
     sent = await session.scalars(select(StoredFile.id).where(StoredFile.contact_id == contact_id))
-    loose = {*sent, *draft.get("file_ids", [])}
+    loose = {*sent, *draft.get("file_ids", []), *deed.get("file_ids", [])}
     loose -= await _held_elsewhere(session) if loose else set()
     return await uploads.discard(session, loose)
 

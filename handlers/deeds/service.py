@@ -25,6 +25,7 @@ from storage.models.consultations import Receipt
 from storage.models.deeds import (
     LIVE_DEEDS,
     Deed,
+    DeedCheck,
     DeedFile,
     DeedInGroup,
     DeedReport,
@@ -46,6 +47,8 @@ OF_ONE = Limit("deeds", 10, minutes=60)
 OF_ALL = Limit("deeds-all", 1_200, minutes=60)
 """From everybody together: above it people are told when to come back."""
 EVERYBODY = bytes(32)
+CHECK = "check:"
+"""Before the id of a check, as the reason of a state: the unit's words lie sealed there."""
 _UNCHECKED = (
     DeedState.RECEIVED, DeedState.CHECKING, DeedState.NOT_CONFIRMED, DeedState.UNCHECKABLE,
 )  # fmt: skip
@@ -316,10 +319,14 @@ class Standing:
     unit: str
     """Who has it in hand; "" while that is the office itself."""
     others: int
+    reason: str
+    """Why, in the words of the unit or the office."""
 
     @property
-    def reason(self) -> str:
-        return self.deed.reason if self.report.state == ReportState.GIVEN else ""
+    def state(self) -> DeedState:
+        """Of the deed, or that this report was taken back."""
+        given = self.report.state == ReportState.GIVEN
+        return DeedState(self.deed.state) if given else DeedState.WITHDRAWN
 
 
 async def standing(session: AsyncSession, vault: Vault, report_id: str) -> Standing | None:
@@ -333,7 +340,20 @@ async def standing(session: AsyncSession, vault: Vault, report_id: str) -> Stand
     deed = await session.get_one(Deed, row.deed_id)
     unit = await session.get(Unit, deed.unit_id) if deed.unit_id else None
     others = [one for one in await reports_of(session, deed) if one.id != row.id]
-    return Standing(row, deed, told, unit.name if unit else "", len(others))
+    given = row.state == ReportState.GIVEN
+    reason = await reason_of(session, vault, deed) if given else ""
+    return Standing(row, deed, told, unit.name if unit else "", len(others), reason)
+
+
+async def reason_of(session: AsyncSession, vault: Vault, deed: Deed) -> str:
+    """Why it is in its state, as whoever told it is told; "" where nothing was said."""
+    if not deed.reason.startswith(CHECK):
+        return deed.reason
+    check = await session.get(DeedCheck, deed.reason.removeprefix(CHECK))
+    subject = await session.get_one(Person, deed.subject_id)
+    if check is None or check.reason is None or subject.wrapped_key is None:
+        return ""
+    return vault.unseal(subject.wrapped_key, check.reason, f"deed_checks.reason:{check.id}")
 
 
 def is_ours(receipt: Receipt) -> bool:
@@ -343,7 +363,7 @@ def is_ours(receipt: Receipt) -> bool:
 # Taking it back
 
 
-async def withdraw(session: AsyncSession, row: DeedReport, now: datetime) -> None:
+async def take_back(session: AsyncSession, row: DeedReport, now: datetime) -> None:
     """Its teller no longer stands by it; found by nobody any more. Raises UserError."""
     if row.state != ReportState.GIVEN:
         raise UserError("deeds-already-withdrawn")

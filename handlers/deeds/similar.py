@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
+from math import log2
 
 from sqlalchemy import delete, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -27,15 +28,18 @@ from storage.models.people import Person
 
 MOST_PAIRS = 64
 """Of one text."""
-COMMON = 200
+COMMON = 50
 """Reports; a token that more of them hold is not looked at."""
 NEAR_DAYS = 3
 SHOWN = 3
 _OPENED = 10
 _THRESHOLD = 3.5
-_WEIGHTS = {"name": 3.0, "name+province": 1.0, "name+commune": 1.5, "day": 2.5, "near": 1.5}
+_WEIGHTS = {"name": 3.0, "name+province": 1.0, "name+commune": 3.5, "day": 2.75, "near": 1.75}
+"""Of what nobody else shares; the more reports do, the less it tells."""
 _WORDS = 6.0
 """What the pairs of words weigh if all of them are shared."""
+_FEW_WORDS = 6.0
+"""Of a shorter text the words weigh less: two words in common prove little."""
 _TITLES = re.compile(r"^(?:ong|ba|anh|chi|em|chau|co|chu|bac|cu|di|thay|bac si|dong chi) (?=\w+ )")
 
 
@@ -113,11 +117,13 @@ async def find(session: AsyncSession, vault: Vault, told: Told) -> list[Similar]
     if not kind_of:
         return []
     held = await _holders(session, sorted(kind_of))
+    rarity = {token: _rarity(len(held.get(token, ()))) for token in kind_of}
+    all_words = sum(rarity[token] for token in kinds["words"])
     shared: dict[str, set[int]] = {}
     for token, report_ids in held.items():
-        for report_id in report_ids:
+        for report_id in report_ids if rarity[token] else ():
             shared.setdefault(report_id, set()).add(token)
-    scored = {id: _score(tokens, kind_of, len(kinds["words"])) for id, tokens in shared.items()}
+    scored = {id: _score(some, kind_of, rarity, all_words) for id, some in shared.items()}
     likely = sorted(
         (id for id, score in scored.items() if score >= _THRESHOLD),
         key=lambda id: (-scored[id], id),
@@ -126,13 +132,13 @@ async def find(session: AsyncSession, vault: Vault, told: Told) -> list[Similar]
 
 
 async def _holders(session: AsyncSession, wanted: Sequence[int]) -> dict[int, list[str]]:
-    """Token → the reports that hold it; without those that too many hold. One statement."""
+    """Token → the reports that hold it, at most one more than COMMON. One statement."""
     each = " UNION ALL ".join(_ONE.format(n=n) for n in range(len(wanted)))
     given = {f"t{n}": token for n, token in enumerate(wanted)} | {"most": COMMON + 1}
     held: dict[int, list[str]] = {}
     for token, report_id in await session.execute(text(each), given):
         held.setdefault(token, []).append(report_id)
-    return {token: ids for token, ids in held.items() if len(ids) <= COMMON}
+    return held
 
 
 _ONE = (
@@ -141,12 +147,22 @@ _ONE = (
 )
 
 
-def _score(shared: set[int], kind_of: Mapping[int, str], words: int) -> float:
+def _rarity(reports: int) -> float:
+    """1 for what nobody or one report holds, less for what many do, 0 for what is common."""
+    return 1 / (1 + log2(max(1, reports))) if reports <= COMMON else 0
+
+
+def _score(
+    shared: set[int], kind_of: Mapping[int, str], rarity: Mapping[int, float], all_words: float
+) -> float:
     """A part of a name counts as words do, and not beside the whole name."""
-    kinds = [kind_of[token] for token in shared]
-    alike = kinds.count("words") + (0 if "name" in kinds else kinds.count("called"))
-    known = sum(_WEIGHTS.get(kind, 0) for kind in set(kinds))
-    return known + _WORDS * min(1.0, alike / max(words, 8))
+    of_kind: dict[str, float] = {}
+    for token in shared:
+        kind = kind_of[token]
+        of_kind[kind] = of_kind.get(kind, 0) + rarity[token]
+    known = sum(_WEIGHTS.get(kind, 0) * min(1.0, found) for kind, found in of_kind.items())
+    words = of_kind.get("words", 0) + (0 if "name" in of_kind else of_kind.get("called", 0))
+    return known + _WORDS * min(1.0, words / max(all_words, _FEW_WORDS))
 
 
 async def _nearest(

@@ -194,7 +194,7 @@ async def test_own_praise_is_marked_until_somebody_else_says_so(deeds: Deeds) ->
         last = await tells(deeds, told(relation=relation), joins=filed.deed.id)
         marks.append((filed.deed.by_self, filed.deed.by_own_unit))
     assert marks == [(True, False), (False, True), (False, False)]
-    await service.withdraw(deeds.session, last.report, NOW)
+    await service.take_back(deeds.session, last.report, NOW)
     assert filed.deed.by_own_unit
 
 
@@ -252,19 +252,19 @@ async def test_the_only_teller_withdraws_and_the_deed_ends(deeds: Deeds) -> None
     filed = await tells(deeds)
     check = await deeds.check(filed.deed)
     await stages.become(deeds.session, filed.deed, DeedState.CHECKING, "officer:x", NOW)
-    await service.withdraw(deeds.session, filed.report, NOW)
+    await service.take_back(deeds.session, filed.report, NOW)
     assert (filed.deed.state, filed.report.state) == ("withdrawn", "withdrawn")
     assert check.called_back_at == NOW
     assert await words_left(deeds) == 0
     assert await similar.find(deeds.session, VAULT, told()) == []
     with pytest.raises(UserError):
-        await service.withdraw(deeds.session, filed.report, NOW)
+        await service.take_back(deeds.session, filed.report, NOW)
 
 
 async def test_one_of_two_withdraws_and_the_other_still_stands(deeds: Deeds) -> None:
     first = await tells(deeds)
     second = await tells(deeds, told(what=ANOTHER), joins=first.deed.id)
-    await service.withdraw(deeds.session, first.report, NOW)
+    await service.take_back(deeds.session, first.report, NOW)
     assert first.deed.state == DeedState.RECEIVED
     assert [one.id for one in await service.reports_of(deeds.session, first.deed)] == [
         second.report.id
@@ -275,7 +275,7 @@ async def test_what_a_unit_confirmed_outlives_its_teller(deeds: Deeds) -> None:
     filed = await tells(deeds)
     await deeds.check(filed.deed, CheckAnswer.CONFIRMED)
     filed.deed.state = DeedState.CONFIRMED
-    await service.withdraw(deeds.session, filed.report, NOW)
+    await service.take_back(deeds.session, filed.report, NOW)
     assert filed.deed.state == DeedState.CONFIRMED
 
 
@@ -295,7 +295,7 @@ async def test_erasing_destroys_the_key_and_leaves_no_word(deeds: Deeds) -> None
 
 async def test_erasing_after_withdrawing_forgets_the_praised_too(deeds: Deeds) -> None:
     filed = await tells(deeds)
-    await service.withdraw(deeds.session, filed.report, NOW)
+    await service.take_back(deeds.session, filed.report, NOW)
     await service.erase(deeds.session, VAULT, filed.report, NOW)
     subject = await deeds.session.get_one(Person, filed.deed.subject_id)
     assert subject.wrapped_key is None
