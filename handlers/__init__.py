@@ -14,6 +14,8 @@ CHATS = (
     "handlers.start.chat",
     "handlers.officers.chat",
     "handlers.deadlines.chat",
+    "handlers.deeds.review_chat",
+    "handlers.deeds.check_chat",
     "handlers.deeds.chat",
     "handlers.consultations.review.chat",
     "handlers.consultations.follow_up_chat",

@@ -16,6 +16,7 @@ from babel.messages.pofile import read_po
 
 from bot import i18n
 from bot.pictures import Mark
+from handlers.deeds.news import PUBLIC_STEPS
 from handlers.deeds.steps import CHANGED
 from storage.models.consultations import (
     CandidateKind,
@@ -25,7 +26,7 @@ from storage.models.consultations import (
     Stance,
 )
 from storage.models.deadlines import Audience, DeadlineState, DutyState, Work
-from storage.models.deeds import DeedState, Known, Relation, SubjectKind
+from storage.models.deeds import CheckAnswer, DeedState, Known, Relation, SubjectKind
 from storage.models.reminders import ReminderState
 from storage.models.units import MemberRank, SeatRank, UnitKind
 
@@ -66,6 +67,12 @@ REASONS = [
 DYNAMIC = {
     "deeds-state-{}": _but(DeedState),
     "deeds-ways-{}": _but(DeedState),
+    "deed_news-{}": [str(one) for one in PUBLIC_STEPS],
+    "deed_check-{}-button": _but(CheckAnswer),
+    "deed_check-ask-{}": _but(CheckAnswer),
+    "deed_check-said-{}": _but(CheckAnswer),
+    "deed_check-news-{}": _but(CheckAnswer),
+    "deed_review-same-{}": ["source", "words", "invitation"],
     "tell-ask-name-{}": _but(SubjectKind),
     "tell-kind-{}": _but(SubjectKind),
     "tell-kind-{}-button": _but(SubjectKind),

@@ -15,10 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import identity, receipts
 from bot.limits import Limit, count, refuse_beyond
-from bot.replies import UserError
+from bot.replies import UserError, Word
 from bot.text import plain
 from bot.vault import Unreadable, Vault
-from handlers.deeds import forms, similar, stages
+from handlers.deeds import forms, similar, stages, urgent
 from handlers.deeds.forms import Told
 from storage.models.base import new_id
 from storage.models.consultations import Receipt
@@ -47,6 +47,8 @@ OF_ONE = Limit("deeds", 10, minutes=60)
 OF_ALL = Limit("deeds-all", 1_200, minutes=60)
 """From everybody together: above it people are told when to come back."""
 EVERYBODY = bytes(32)
+ONLY_DUTY = "duty"
+"""The reason of what was the assigned duty and no more; told by `reason_of`."""
 CHECK = "check:"
 """Before the id of a check, as the reason of a state: the unit's words lie sealed there."""
 _UNCHECKED = (
@@ -148,11 +150,14 @@ async def report(
     session.add(row)
     await session.flush()
     await _weigh(session, deed)
-    deed.urgent = deed.urgent or told.field_code in form.urgent
+    was_urgent = deed.urgent
+    deed.urgent = was_urgent or told.field_code in form.urgent
     await similar.index(session, vault, row, told)
     _add_files(session, deed, row, told, now)
     stages.note(session, now, actor, "tell" if is_first else "join", deed.id, row.id)
     code = await receipts.issue(session, vault, RECEIPT, row.id, now)
+    if deed.urgent and not was_urgent:
+        await urgent.tell_officers(session, vault, deed, now)
     await session.flush()
     return Filed(code, row, deed)
 
@@ -319,7 +324,7 @@ class Standing:
     unit: str
     """Who has it in hand; "" while that is the office itself."""
     others: int
-    reason: str
+    reason: str | Word
     """Why, in the words of the unit or the office."""
 
     @property
@@ -345,8 +350,10 @@ async def standing(session: AsyncSession, vault: Vault, report_id: str) -> Stand
     return Standing(row, deed, told, unit.name if unit else "", len(others), reason)
 
 
-async def reason_of(session: AsyncSession, vault: Vault, deed: Deed) -> str:
+async def reason_of(session: AsyncSession, vault: Vault, deed: Deed) -> str | Word:
     """Why it is in its state, as whoever told it is told; "" where nothing was said."""
+    if deed.reason == ONLY_DUTY:
+        return Word("deeds-only-duty")
     if not deed.reason.startswith(CHECK):
         return deed.reason
     check = await session.get(DeedCheck, deed.reason.removeprefix(CHECK))

@@ -45,7 +45,7 @@ async def become(
     """The one way a deed changes state. `seen` is the version upon which it was decided; None
     for what no person decided. Raises UserError, which says what is possible instead."""
     await hold(session, deed, seen)
-    if state not in DEED_TRANSITIONS[DeedState(deed.state)]:
+    if not may_become(deed, state):
         raise cannot(deed)
     await _REQUIRED[state](session, deed, actor, reason.strip())
     deed.state, deed.state_at, deed.reason = state, now, reason.strip()[:LONGEST_REASON]
@@ -71,6 +71,11 @@ def changed(deed: Deed, actor: str) -> None:
     """Every change, of the state or not, makes a new version."""
     deed.version += 1
     deed.changed_by = actor
+
+
+def may_become(deed: Deed, state: DeedState) -> bool:
+    """Whether the table knows the way; what the state rests on is asked for when it is gone."""
+    return state in DEED_TRANSITIONS[DeedState(deed.state)]
 
 
 def cannot(deed: Deed) -> UserError:

@@ -98,6 +98,7 @@ async def greet(
     hello = reply("start-hello", office=office.name if office else "").offering(
         *way_back(data),
         choice("start-consultations-button", "list"),
+        choice("start-deed-button", "vt:start"),
         choice("start-receipt-button", "receipt"),
         (choice("start-help-button", "help"), choice("start-language-button", "lang:ask")),
     )

@@ -310,6 +310,24 @@ async def test_the_page_that_takes_codes_shows_it(sqlite_world: World) -> None:
     assert "Ví Dụ" not in page
 
 
+async def test_erasing_the_web_conversation_takes_an_unsent_deed_with_name_and_files(
+    sqlite_world: World,
+) -> None:
+    world = sqlite_world
+    citizen = await world.citizen("webchat")
+    await to_the_words(citizen)
+    await citizen.sends_files((jpeg(), "anh.jpg"))
+    for label in ("Tôi không nhớ", "Bỏ qua", "Bỏ qua", "Bỏ qua", "Tiếp tục", "Hàng xóm"):
+        await citizen.taps(label)
+    assert "điện thoại" in await citizen.says("Phạm Thị Hàng Xóm")
+    async with citizen.http.post("/chat/erase") as response:  # type: ignore[attr-defined]
+        assert response.status == 204
+    async with world.base.db.reading() as session:
+        assert (await session.scalars(select(StoredFile))).all() == []
+        assert await session.scalar(select(func.count(Person.name))) == 0
+        assert set(map(str, await session.scalars(select(Contact.data)))) == {"{}"}
+
+
 async def test_the_one_who_did_it_is_marked(sqlite_world: World) -> None:
     citizen = await sqlite_world.citizen("webchat")
     await to_the_words(citizen)
