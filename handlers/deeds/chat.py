@@ -22,6 +22,7 @@ from aiogram.types import CallbackQuery, Message
 
 from bot import dates, identity, places
 from bot.clock import local_day
+from bot.concerns import looks_like_denunciation
 from bot.hearing import Hears
 from bot.limits import source_of
 from bot.locations import place_of
@@ -311,11 +312,24 @@ async def _take(turn: Turn, draft: Draft, text: str) -> Reply:
             await _name_teller(turn, draft, telephone=identity.checked_telephone(words))
         case Telling.what:
             told.what, draft.compared = forms.checked_words(_added(told.what, words)), False
+            if looks_like_denunciation(told.what) and not draft.warned:
+                return await _warn(turn, draft)
         case _:
             told.what, draft.compared = forms.checked_words(_added(told.what, words)), False
             await keep(turn, draft)
             return reply("tell-words-added").followed_by(await show_step(turn, draft))
     return await next_step(turn, draft)
+
+
+async def _warn(turn: Turn, draft: Draft) -> Reply:
+    """Once: where a lawful denunciation is handed in. Going on is left to whoever tells it."""
+    draft.warned = True
+    await keep(turn, draft)
+    office = await service.office_for(turn.session, draft.unit_code)
+    return reply("tell-warn", where=office.denunciation_office or office.name).offering(
+        choice("tell-go-on-button", "vt:next"), choice("tell-words-anew-button", "vt:clear"),
+        *NAVIGATION,
+    )  # fmt: skip
 
 
 def _added(before: str, words: str) -> str:

@@ -89,6 +89,8 @@ class Draft:
     """What was told already was shown, or there is nothing like it."""
     hurried: bool = False
     """Wants to send with what is there; or changes one answer and then sends."""
+    warned: bool = False
+    """Was told once that a chat message is no lawful denunciation."""
     step: str = ""
 
 

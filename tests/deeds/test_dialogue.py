@@ -328,6 +328,19 @@ async def test_erasing_the_web_conversation_takes_an_unsent_deed_with_name_and_f
         assert set(map(str, await session.scalars(select(Contact.data)))) == {"{}"}
 
 
+async def test_what_sounds_like_a_denunciation_is_told_the_lawful_way_once(
+    sqlite_world: World,
+) -> None:
+    citizen = await sqlite_world.citizen("webchat")
+    said = "Chị ấy dũng cảm tố cáo người nhận hối lộ của dân."
+    told = await to_the_words(citizen, said)
+    assert "không phải là đơn tố cáo" in told
+    assert "Thanh tra tỉnh An Hòa" in told
+    assert "Câu 4/8" in await citizen.taps("Đây là việc tốt")
+    await citizen.taps("Xem lại")
+    assert CODE.search(await citizen.taps("Gửi"))
+
+
 async def test_the_one_who_did_it_is_marked(sqlite_world: World) -> None:
     citizen = await sqlite_world.citizen("webchat")
     await to_the_words(citizen)
