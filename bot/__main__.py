@@ -9,30 +9,36 @@ import sys
 import structlog
 
 from bot import console, verbs
-from bot.config import ConfigError, Settings, read_settings
-from storage.db import UnsafeStorage
-from storage.schema import SchemaError
+from bot.command_line import Parser
+from bot.config import ConfigError, Settings, read_settings, spoken_locale
+from storage.db import Refusal
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="neuguong", description=verbs.ABOUT)
-    subparsers = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    run = subparsers.add_parser("run", help="serve the pages and the dialogue")
-    run.add_argument("--role", choices=("all", "web", "worker"), default="all")
-    run.add_argument("--demo", action="store_true", help="load the invented office when empty")
-    verbs.add_verbs(subparsers)
-    args = parser.parse_args(argv)
+    args = make_parser().read(argv)
     try:
         settings = read_settings()
         _set_up_log(settings)
         if args.verb == "run":
             return _run(settings, args)
         return verbs.run(settings, args)
-    except (ConfigError, UnsafeStorage, SchemaError) as error:
-        print(error, file=sys.stderr)
+    except (ConfigError, Refusal) as error:
+        console.complain(console.worded(error, spoken_locale()))
         return 78
     except KeyboardInterrupt:
         return 130
+
+
+def make_parser() -> Parser:
+    parser = Parser(prog="neuguong", description="help-about")
+    subparsers = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    run = subparsers.add_parser("run", help="help-run", description="help-run")
+    run.add_argument(
+        "--role", choices=("all", "web", "worker"), default="all", help="help-run-role"
+    )
+    run.add_argument("--demo", action="store_true", help="help-run-demo")
+    verbs.add_verbs(subparsers)
+    return parser
 
 
 def _run(settings: Settings, args: argparse.Namespace) -> int:
@@ -40,9 +46,8 @@ def _run(settings: Settings, args: argparse.Namespace) -> int:
 
     def announce() -> None:
         if args.role in ("all", "web"):
-            print(f"Public page: {settings.links}/", flush=True)
-            print(f"Chat:        {settings.links}/chat", flush=True)
-            print("Stop with Ctrl-C.", flush=True)
+            say, page = console.sayer(settings), f"{settings.links}/"
+            console.show(say("command-serving", page=page, chat=f"{page}chat"))
 
     async def serve() -> int:
         if args.demo:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from bot.channels.base import Channel
     from bot.channels.telegram import Telegram
     from bot.conversation import Conversation
-    from bot.outbox import Feeder, Outbox
+    from bot.outbox import Feeder, Guard, Outbox
 
 log = structlog.get_logger()
 FAREWELL_SECONDS = 3
@@ -129,7 +129,7 @@ def load_dialogue(base: Foundation) -> Dialogue:
     _filter_at_once(dispatcher)
     outbox = Outbox(
         base.db, base.vault, channels, base.store, base.background, settings.telegram_rate,
-        base.clock, _feeders(base.vault),
+        base.clock, _feeders(base.vault), guards=_guards(),
     )  # fmt: skip
     conversation = Conversation(
         base.db, base.vault, base.door, outbox, dispatcher, channels, bots, base.store,
@@ -144,6 +144,13 @@ def _feeders(vault: Vault) -> Sequence[Feeder]:
     from handlers.deadlines.reminders import feed
 
     return (feed.feeder(vault),)
+
+
+def _guards() -> Sequence[Guard]:
+    """Features that are asked about what waited."""
+    from handlers.deadlines.reminders import recall
+
+    return (recall.may_go,)
 
 
 def _filter_at_once(router: Router) -> None:
@@ -209,16 +216,15 @@ async def _serve(base: Foundation, opened: AsyncExitStack) -> None:
     try:
         await web.TCPSite(runner, host, port, reuse_address=True).start()
     except (OSError, socket.gaierror) as error:
-        reason = f"Cannot listen on {host}:{port} ({error.strerror})"
-        raise ConfigError(f"{reason}: {_remedy(error)}.") from None
+        where = {"host": host, "port": str(port), "error": error.strerror or ""}
+        raise ConfigError(_NO_PORT.get(error.errno or 0, "starting-host"), **where) from None
 
 
-def _remedy(error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return "stop the program that uses the port, or set NEUGUONG_PORT to a free one"
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return "set NEUGUONG_PORT to 1024 or more and let a proxy listen on the lower one"
-    return "set NEUGUONG_HOST to an address of this machine, or leave it out"
+_NO_PORT = {
+    errno.EADDRINUSE: "starting-port-taken",
+    errno.EACCES: "starting-port-low",
+    errno.EPERM: "starting-port-low",
+}
 
 
 async def _finish_sending(dialogue: Dialogue) -> None:

@@ -67,6 +67,11 @@ class Window:
             self._leave(reply)
 
     @property
+    def pause(self) -> float:
+        """Seconds for which the platform still asks that nothing paced goes."""
+        return max(0.0, self._closed_until - time.monotonic())
+
+    @property
     def is_young(self) -> bool:
         return time.monotonic() < self._born + SLOW_SECONDS
 
@@ -156,7 +161,7 @@ class Room:
     """What an account may claim now, and the newest message id any process knows of it."""
 
     messages: int
-    newest: int | None
+    newest: int
 
 
 class Account:
@@ -168,8 +173,9 @@ class Account:
         self.window = Window(max(1, math.floor(rate * (1 + RESERVE) + 1e-6)))
         self.ahead: set[int] = set()
         """Messages claimed whose moment has not come."""
-        self.newest: int | None = None
-        """The newest message of the account that this process knows of."""
+        self.newest = 0
+        """The newest message of the account that this process knows of; while none is known, what
+        stands before the first. A doubt is settled from there as well, with more to ask for."""
         self.beacon: tuple[datetime, int] | None = None
         """When the newest message was begun, and its id: what had gone by then has a lower one."""
         self._born: datetime | None = None
@@ -177,7 +183,7 @@ class Account:
 
     def note(self, message_id: int, begun: datetime) -> None:
         """A new message has this id; `begun` is when its call was made."""
-        if self.newest is None or message_id > self.newest:
+        if message_id > self.newest:
             self.newest, self.beacon = message_id, (begun, message_id)
 
     async def room(self, session: AsyncSession) -> Room:
@@ -189,16 +195,16 @@ class Account:
         row = (await session.execute(_LOOK, {"account": self.name})).one_or_none()
         start = self._start(row.ready_at if row else now, now)
         left = (now + timedelta(seconds=AHEAD) - start).total_seconds()
-        slots = math.floor(left * self._rate) + 1 if left >= 0 else 0
+        slots = math.floor(left * self._rate) + 1 if left >= 0 and not self.window.pause else 0
         most = SLOW if self.window.is_young else math.ceil(self._rate * AHEAD)
         most -= len(self.ahead)
-        known = [one for one in (self.newest, row.newest_id if row else None) if one is not None]
-        return Room(max(0, min(slots, most)), max(known, default=None))
+        told = row.newest_id if row else None
+        return Room(max(0, min(slots, most)), max(self.newest, told or 0))
 
     async def _remember(self, session: AsyncSession) -> None:
         """After a restart: the newest message that came in."""
         channel, _, account = self.name.partition(":")
-        self.newest = await session.scalar(
+        came_in = await session.scalar(
             select(InboxEvent.place)
             .where(
                 InboxEvent.place.is_not(None),
@@ -208,6 +214,7 @@ class Account:
             .order_by(InboxEvent.place.desc())
             .limit(1)
         )
+        self.newest = max(self.newest, came_in or 0)
 
     async def spend(self, session: AsyncSession, db: Database, count: int) -> list[float]:
         """Takes so many slots, one after the other; each as seconds of time.monotonic()."""
@@ -218,13 +225,12 @@ class Account:
         replies_at, push = self._replies(row.replies_at, now)
         start = self._start(row.ready_at, now) + push
         gap = timedelta(seconds=1 / self._rate)
-        known = [one for one in (self.newest, row.newest_id) if one is not None]
         await session.execute(
             update(SendBudget)
             .where(SendBudget.account == self.name)
             .values(
                 ready_at=start + count * gap, replies_at=replies_at,
-                newest_id=max(known, default=None),
+                newest_id=max(self.newest, row.newest_id or 0),
             )
         )  # fmt: skip
         first_slot = moment + (start - now).total_seconds()

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import coverage_warning, load_calendar, local_day, unverified_ahead
 from bot.config import ConfigError, Settings, read_secret
+from bot.console import worded
 from bot.installation import recognise
 from bot.replies import Arg
 from bot.vault import Vault
@@ -106,7 +107,9 @@ async def _durable(settings: Settings, db: Database) -> Finding:
     try:
         await db.refuse_if_unsafe()
     except UnsafeStorage as error:
-        return Finding(False, "command-check-durable-fails", {"error": str(error)})
+        return Finding(
+            False, "command-check-durable-fails", {"error": worded(error, settings.default_locale)}
+        )
     return Finding(True, "command-check-durable")
 
 
@@ -123,7 +126,8 @@ async def _writes(settings: Settings, db: Database) -> Finding:
     except _TryOnly:
         return Finding(True, "command-check-write")
     except ConfigError as error:
-        return Finding(False, "command-check-other-key", {"error": str(error)})
+        why = worded(error, settings.default_locale)
+        return Finding(False, "command-check-other-key", {"error": why})
 
 
 async def _clock(settings: Settings, db: Database) -> Finding:

@@ -6,9 +6,10 @@ import ipaddress
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
@@ -28,7 +29,30 @@ _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # listened on
 
 
 class ConfigError(Exception):
-    """One or more sentences for the operator: the variable, what is wrong, what to do."""
+    """Sentences for the operator, as keys of locales/: the variable, what is wrong, what to do.
+
+    No value that was set stands in it: it may be a secret.
+    """
+
+    def __init__(self, key: str, /, **args: str) -> None:
+        super().__init__(key, args)
+        self.told: tuple[tuple[str, Mapping[str, str]], ...] = ((key, args),)
+
+    def __str__(self) -> str:
+        return "; ".join(" ".join([key, *args.values()]) for key, args in self.told)
+
+    def joined_by(self, others: Sequence[ConfigError]) -> ConfigError:
+        """All that is wrong, told at once."""
+        self.told += tuple(one for other in others for one in other.told)
+        return self
+
+
+class _Wrong(ValueError):
+    """Of one setting, raised where pydantic asks; it becomes a part of a ConfigError."""
+
+    def __init__(self, key: str, /, **args: str) -> None:
+        super().__init__(key)
+        self.key, self.told = key, args
 
 
 class Settings(BaseSettings):
@@ -78,19 +102,14 @@ class Settings(BaseSettings):
         try:
             return tuple(str(ipaddress.ip_address(one)) for one in value)
         except ValueError:
-            raise ValueError(
-                "must be addresses such as 127.0.0.1 or ::1, separated by commas"
-            ) from None
+            raise _Wrong("starting-not-addresses") from None
 
     @field_validator("portal_origins")
     @classmethod
     def _are_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         origins = tuple(one.rstrip("/") for one in value)
         if not all(_ORIGIN.fullmatch(one) for one in origins):
-            raise ValueError(
-                "must be origins such as https://tinh.example.vn, without a path, separated by "
-                "commas"
-            )
+            raise _Wrong("starting-not-origins")
         return origins
 
     @field_validator("host")
@@ -101,54 +120,34 @@ class Settings(BaseSettings):
             try:
                 return str(ipaddress.ip_address(value))
             except ValueError:
-                raise ValueError(
-                    "must be an address of this machine, such as 127.0.0.1 or ::1"
-                ) from None
+                raise _Wrong("starting-not-host") from None
         return value
 
     @field_validator("public_url", "telegram_api_url")
     @classmethod
     def _is_url(cls, value: str) -> str:
         if value and not (urlsplit(value).scheme in ("http", "https") and urlsplit(value).netloc):
-            raise ValueError("must be a whole address such as https://gopy.example.vn")
+            raise _Wrong("starting-not-url")
         return value.rstrip("/")
 
     @model_validator(mode="after")
     def _fit_together(self) -> Settings:
         if self.telegram_mode == "webhook":
             if not self.telegram_token.get_secret_value():
-                raise ValueError(
-                    f"{PREFIX}TELEGRAM_MODE=webhook needs {PREFIX}TELEGRAM_TOKEN: set the token "
-                    "that BotFather gave, or leave the mode out"
-                )
+                raise _Wrong("starting-webhook-no-token")
             if not self.public_url:
-                raise ValueError(
-                    f"{PREFIX}TELEGRAM_MODE=webhook needs {PREFIX}PUBLIC_URL: the https address "
-                    "by which Telegram reaches this server; or use polling"
-                )
+                raise _Wrong("starting-webhook-no-address")
             own_server = self.telegram_api_url != "https://api.telegram.org"
             if not self.public_url.startswith("https://") and not own_server:
-                raise ValueError(
-                    f"{PREFIX}PUBLIC_URL must begin with https:// for {PREFIX}TELEGRAM_MODE="
-                    "webhook; or use polling"
-                )
+                raise _Wrong("starting-webhook-no-https")
             if not own_server and _port(self.public_url) not in _TELEGRAM_PORTS:
-                raise ValueError(
-                    f"{PREFIX}PUBLIC_URL must have port 443, 80, 88 or 8443 for {PREFIX}TELEGRAM_"
-                    "MODE=webhook: Telegram calls no other; or use polling"
-                )
+                raise _Wrong("starting-webhook-port")
         token = self.telegram_token.get_secret_value()
         if token and not _TOKEN.fullmatch(token):
-            raise ValueError(
-                f"{PREFIX}TELEGRAM_TOKEN is not a token: it looks like 123456:ABC…; "
-                "copy it again from BotFather"
-            )
+            raise _Wrong("starting-no-token")
         secret = self.secret_key.get_secret_value()
         if secret and len(secret) < LEAST_SECRET:
-            raise ValueError(
-                f"{PREFIX}SECRET_KEY is too short: give {LEAST_SECRET} random characters or more, "
-                "or leave it out to have one made"
-            )
+            raise _Wrong("starting-short-key", least=str(LEAST_SECRET))
         return self
 
     @property
@@ -180,29 +179,45 @@ def read_settings(
 ) -> Settings:
     """Raises ConfigError: a sentence for each setting that is unknown, wrong or contradictory."""
     environ = os.environ if environ is None else environ
-    given = {**_read_env_file(env_file), **environ}
-    ours = {name: value for name, value in given.items() if name.upper().startswith(PREFIX)}
-    values = {name.upper().removeprefix(PREFIX).lower(): value for name, value in ours.items()}
+    values = _ours({**_read_env_file(env_file), **environ})
     unknown = sorted(set(values) - set(Settings.model_fields) - _FOR_DEVELOPERS)
     if unknown:
         names = ", ".join(PREFIX + name.upper() for name in unknown)
-        raise ConfigError(f"Unknown setting {names}: correct the name or remove it. {_known()}")
+        known = ", ".join(name.upper() for name in Settings.model_fields)
+        raise ConfigError("starting-unknown", names=names, known=known)
     try:
         settings = Settings.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(" ".join(_sentence(e) for e in error.errors())) from None
+        first, *others = [_told(one) for one in error.errors()]
+        raise first.joined_by(others) from None
     if not settings.database.startswith(("sqlite+aiosqlite:", "postgresql+asyncpg:")):
-        raise ConfigError(
-            f"{PREFIX}DATABASE_URL must begin with sqlite:/// or postgresql://: correct it."
-        )
+        raise ConfigError("starting-database-kind")
     try:
         make_url(settings.database)
     except (ArgumentError, ValueError):
-        raise ConfigError(
-            f"{PREFIX}DATABASE_URL cannot be read: write @ : / # in a user name or password as "
-            "%40 %3A %2F %23, and the port as a number."
-        ) from None
+        raise ConfigError("starting-database-unread") from None
     return settings
+
+
+def spoken_locale(
+    environ: Mapping[str, str] | None = None, env_file: Path | None = Path(".env")
+) -> str:
+    """The language of the installation, also while its settings are wrong."""
+    values = _ours(os.environ if environ is None else environ)
+    with suppress(ConfigError):
+        values = {**_ours(_read_env_file(env_file)), **values}
+    field = Settings.model_fields["default_locale"]
+    wanted = values.get("default_locale", "")
+    return wanted if wanted in get_args(field.annotation) else str(field.default)
+
+
+def _ours(given: Mapping[str, str]) -> dict[str, str]:
+    names = {name: name.upper() for name in given}
+    return {
+        upper.removeprefix(PREFIX).lower(): given[name]
+        for name, upper in names.items()
+        if upper.startswith(PREFIX)
+    }
 
 
 def read_secret(settings: Settings) -> str:
@@ -221,15 +236,10 @@ def read_secret(settings: Settings) -> str:
                 os.fsync(file.fileno())
         kept = path.read_text().strip()
     except OSError as error:
-        raise ConfigError(
-            f"Cannot keep data in {settings.home} ({error.strerror}): make the folder writable, "
-            f"or set {PREFIX}HOME to one that is."
-        ) from None
+        why = error.strerror or type(error).__name__
+        raise ConfigError("starting-home", home=str(settings.home), error=why) from None
     if len(kept) < LEAST_SECRET:
-        raise ConfigError(
-            f"{path} is damaged: put back the copy you kept of it, or, where no data depends on "
-            "it yet, delete it to have another one made."
-        )
+        raise ConfigError("starting-key-damaged", file=str(path))
     return kept
 
 
@@ -239,9 +249,7 @@ def _read_env_file(path: Path | None) -> dict[str, str]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError):
-        raise ConfigError(
-            f"Cannot read {path}: make it readable and save it as UTF-8, or remove it."
-        ) from None
+        raise ConfigError("starting-file-unread", file=str(path)) from None
     lines = (line.strip() for line in text.splitlines())
     bare = (re.sub(r"^export\s+", "", line) for line in lines)
     pairs = (line.partition("=") for line in bare if line and not line.startswith("#"))
@@ -254,14 +262,30 @@ def _port(url: str) -> int:
     return parts.port or (443 if parts.scheme == "https" else 80)
 
 
-def _known() -> str:
-    return "Known: " + ", ".join(name.upper() for name in Settings.model_fields) + "."
+def _told(error: Mapping[str, Any]) -> ConfigError:
+    """What pydantic found, said without its words and without the value."""
+    where, context = error["loc"], error.get("ctx", {})
+    name = str(where[0]) if where else ""
+    variable = {"variable": PREFIX + name.upper()} if name else {}
+    match error["type"]:
+        case "value_error" if isinstance(wrong := context["error"], _Wrong):
+            return ConfigError(wrong.key, **variable, **wrong.told)
+        case "literal_error":
+            choices = ", ".join(get_args(Settings.model_fields[name].annotation))
+            return ConfigError("starting-no-choice", **variable, choices=choices)
+        case str(kind) if kind in _BOUNDS:
+            key, bound = _BOUNDS[kind]
+            return ConfigError(key, **variable, bound=f"{context[bound]:g}")
+        case str(kind) if kind.startswith(("int_", "float_")):
+            whole = kind.startswith("int_")
+            key = "starting-not-whole" if whole else "starting-not-a-number"
+            return ConfigError(key, **variable)
+    return ConfigError("starting-wrong", **variable)
 
 
-def _sentence(error: Mapping[str, object]) -> str:
-    """The value itself is not repeated: it may be a secret."""
-    message = str(error["msg"]).removeprefix("Value error, ").rstrip(".")
-    where = error["loc"]
-    if isinstance(where, tuple) and where:
-        return f"{PREFIX}{str(where[0]).upper()}: {message}."
-    return f"{message}."
+_BOUNDS = {
+    "greater_than_equal": ("starting-too-small", "ge"),
+    "greater_than": ("starting-not-above", "gt"),
+    "less_than_equal": ("starting-too-large", "le"),
+}
+"""What pydantic calls a number out of its range, our sentence, and where the bound is."""

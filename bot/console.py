@@ -19,13 +19,14 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import i18n
 from bot.clock import VIETNAM, OutsideCoverage
-from bot.config import Settings, read_secret
+from bot.command_line import mistyped as mistyped
+from bot.config import ConfigError, Settings, read_secret
 from bot.installation import recognise
 from bot.intake import Action, Plan
 from bot.replies import UserError
 from bot.vault import Vault
 from storage import schema
-from storage.db import Database
+from storage.db import Database, Refusal
 from storage.models.office import Office
 from storage.seed import load_catalogue
 
@@ -38,7 +39,7 @@ ACTOR = "command"
 
 
 def verb(verbs: Any, name: str, work: Any, words: str) -> argparse.ArgumentParser:
-    """Adds a verb; `work` is `async (settings, args) -> exit code`."""
+    """Adds a verb: `work` is `async (settings, args) -> exit code`, `words` a key."""
     parser: argparse.ArgumentParser = verbs.add_parser(name, help=words, description=words)
     parser.set_defaults(work=work)
     return parser
@@ -49,7 +50,7 @@ def day(text: str) -> date:
     for form in ("%Y-%m-%d", "%d/%m/%Y"):
         with suppress(ValueError):
             return datetime.strptime(text, form).date()  # noqa: DTZ007  # a day has no zone
-    raise argparse.ArgumentTypeError(f"{text} is no date: write 2026-12-10 or 10/12/2026")
+    raise mistyped("help-wrong-day", written=text)
 
 
 def instant(text: str) -> datetime:
@@ -58,7 +59,7 @@ def instant(text: str) -> datetime:
     try:
         at = time.fromisoformat(hour.strip()) if hour else time()
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{hour} is no hour: write 08:30") from None
+        raise mistyped("help-wrong-hour", written=hour) from None
     return datetime.combine(day(written), at, VIETNAM)
 
 
@@ -171,6 +172,11 @@ def complain(line: str) -> None:
     sys.stderr.write(line + "\n")
 
 
+def worded(error: ConfigError | Refusal, locale: str) -> str:
+    """Why nothing can be done, in sentences; the errors themselves carry only keys."""
+    return " ".join(i18n.say(locale, key, **args) for key, args in error.told)
+
+
 # What several verbs do
 
 
@@ -216,7 +222,9 @@ class Progress:
             self._write(self._say("command-rows-so-far", count=done), done)
 
     def of(self, done: int, total: int) -> None:
-        if self._rewrites or done >= self._shown + 1_000 or done == total:
+        """`done` may be told again and again: off a terminal the last line stands once."""
+        is_last = done == total != self._shown
+        if self._rewrites or done >= self._shown + 1_000 or is_last:
             self._write(self._say("command-parts-so-far", done=done, total=total), done)
 
     def _write(self, words: str, done: int) -> None:

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 MOST_NAMED = 20
 """Recipients of a preview that are listed unless all are asked for."""
 SWITCHES = {
-    "in-working-days": "the ladder counts working days",
-    "mandatory": "no opting out: the office hears instead",
-    "urgent": "also at night and on days off; stands in the log",
-    "verified": "the basis was compared with the document",
+    "in-working-days": "help-deadline-in-working-days",
+    "mandatory": "help-deadline-mandatory",
+    "urgent": "help-deadline-urgent",
+    "verified": "help-deadline-verified",
 }
 
 
@@ -45,99 +45,102 @@ def add_verbs(verbs: Any) -> None:
 
 
 def _add_calendar(verbs: Any) -> None:
-    kinds = verbs.add_parser("calendar", help="the year's dates from templates").add_subparsers(
+    kinds = verbs.add_parser("calendar", help="help-calendar").add_subparsers(
         dest="kind", required=True, metavar="KIND"
     )
-    verb = console.verb(kinds, "templates", templates, "what is shipped, and what it rests on")
-    verb = console.verb(kinds, "copy", copy, "bring the templates into a year, as drafts")
-    verb.add_argument("year", type=_year)
+    verb = console.verb(kinds, "templates", templates, "help-calendar-templates")
+    verb = console.verb(kinds, "copy", copy, "help-calendar-copy")
+    verb.add_argument("year", type=_year, help="help-year")
     verb.add_argument(
         "--set", action="append", default=[], type=_code_and_day, metavar="CODE=DATE",
-        help="the office's own date of a template; may be given again",
+        help="help-calendar-set",
     )  # fmt: skip
     _of_office(verb)
-    verb = console.verb(
-        kinds, "backplan", backplan, "the national emulation fighter, planned back; shows, writes"
-    )
-    verb.add_argument("year", type=_year)
+    verb = console.verb(kinds, "backplan", backplan, "help-backplan")
+    verb.add_argument("year", type=_year, help="help-year")
     for option, words in (
-        ("--due", "to the ministry"),
-        ("--council", "the council meets"),
-        ("--publish", "the list is public"),
-        ("--units", "units hand in"),
+        ("--due", "help-backplan-due"),
+        ("--council", "help-backplan-council"),
+        ("--publish", "help-backplan-publish"),
+        ("--units", "help-backplan-units"),
     ):
         verb.add_argument(option, type=console.day, metavar="DATE", help=words)
     verb.add_argument(
         "--counting", choices=list(Counting), default=Counting.CIVIL_CODE,
-        help="whether the day of posting counts",
+        help="help-backplan-counting",
     )  # fmt: skip
-    verb.add_argument("--commit", action="store_true", help="write the dates as drafts")
+    verb.add_argument("--commit", action="store_true", help="help-backplan-commit")
     _of_office(verb)
 
 
 def _add_deadlines(verbs: Any) -> None:
     verb = console.verb(
         verbs, "deadlines", deadlines,
-        "list: deadlines [YEAR]; look: deadlines preview [CODE|YEAR]; start: deadlines arm CODE…",
+        "help-deadlines",
     )  # fmt: skip
     verb.add_argument(
-        "words", nargs="*", metavar="[preview|arm] [CODE|YEAR]", help="what to do, and with which"
+        "words", nargs="*", metavar="[preview|arm] [CODE|YEAR]", help="help-deadlines-words"
     )
-    verb.add_argument("--year", type=_year, help="all drafts of a year, for preview and arm")
-    verb.add_argument("--yes", action="store_true", help="arm; otherwise only say what would be")
-    verb.add_argument("--again", action="store_true", help="arm although it repeats another")
-    verb.add_argument("--all", action="store_true", help="name every recipient of a preview")
+    verb.add_argument("--year", type=_year, help="help-deadlines-year")
+    verb.add_argument("--yes", action="store_true", help="help-deadlines-yes")
+    verb.add_argument("--again", action="store_true", help="help-deadlines-again")
+    verb.add_argument("--all", action="store_true", help="help-deadlines-all")
     _of_office(verb)
 
 
 def _add_deadline(verbs: Any) -> None:
-    kinds = verbs.add_parser("deadline", help="one date of the calendar").add_subparsers(
+    kinds = verbs.add_parser("deadline", help="help-deadline").add_subparsers(
         dest="kind", required=True, metavar="KIND"
     )
-    verb = console.verb(kinds, "add", add, "a date of the office's own, as a draft")
+    verb = console.verb(kinds, "add", add, "help-deadline-add")
     _add_terms(verb, new=True)
-    verb = console.verb(kinds, "edit", edit, "change what is given")
+    verb = console.verb(kinds, "edit", edit, "help-deadline-edit")
     _add_terms(verb, new=False)
-    verb = console.verb(kinds, "show", show, "one date with its history")
+    verb = console.verb(kinds, "show", show, "help-deadline-show")
     _of_one(verb)
-    verb = console.verb(kinds, "move", move, "another date, told to the units that owe it")
+    verb = console.verb(kinds, "move", move, "help-deadline-move")
     _of_one(verb)
-    verb.add_argument("--to", required=True, type=_due, metavar='"DATE [HH:MM]"')
-    verb.add_argument("--reason", required=True, help="read by the units")
-    verb = console.verb(kinds, "cancel", cancel, "nothing is owed any more")
+    verb.add_argument(
+        "--to", required=True, type=_due, metavar='"DATE [HH:MM]"', help="help-deadline-to"
+    )
+    verb.add_argument("--reason", required=True, help="help-deadline-reason")
+    verb = console.verb(kinds, "cancel", cancel, "help-deadline-cancel")
     _of_one(verb)
-    verb.add_argument("--reason", required=True, help="read by the units")
+    verb.add_argument("--reason", required=True, help="help-deadline-reason")
 
 
 def _of_one(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("code", help="as `deadlines` lists it")
+    verb.add_argument("code", help="help-deadline-code")
     _of_office(verb)
 
 
 def _of_office(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--office", default="", help="code of the office, when there are several")
+    verb.add_argument("--office", default="", help="help-code-of-office")
 
 
 def _add_terms(verb: argparse.ArgumentParser, *, new: bool) -> None:
     _of_one(verb)
-    verb.add_argument("--title", required=new)
-    verb.add_argument("--due", required=new, type=_due, metavar='"DATE [HH:MM]"', dest="due_at")
+    verb.add_argument("--title", required=new, help="help-deadline-title")
+    verb.add_argument(
+        "--due", required=new, type=_due, metavar='"DATE [HH:MM]"', dest="due_at",
+        help="help-deadline-due",
+    )  # fmt: skip
     verb.add_argument(
         "--work", choices=[str(one) for one in Work], required=new, dest="owed",
-        help="what is handed in",
+        help="help-deadline-work",
     )  # fmt: skip
-    verb.add_argument("--for", dest="for_kinds", metavar="KIND,KIND", help="kinds of unit, or all")
-    verb.add_argument("--paper", dest="checklist", action="append", help="of the dossier; again")
-    verb.add_argument("--ladder", help='"T-30,T-7,T0,T+1:head", or default')
+    verb.add_argument("--for", dest="for_kinds", metavar="KIND,KIND", help="help-deadline-for")
+    verb.add_argument("--paper", dest="checklist", action="append", help="help-deadline-paper")
+    verb.add_argument("--ladder", help="help-deadline-ladder")
     for option, words in SWITCHES.items():
         verb.add_argument(f"--{option}", choices=("yes", "no"), help=words)
-    verb.add_argument("--basis", help="what it rests on, in a sentence")
-    verb.add_argument("--source", help="document, number, date")
+    verb.add_argument("--basis", help="help-deadline-basis")
+    verb.add_argument("--source", help="help-deadline-source")
 
 
 def _year(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and len(text) == 4):
-        raise argparse.ArgumentTypeError(f"{text} is no year: write 2027")
+        raise console.mistyped("help-wrong-year", written=text)
     return int(text)
 
 
@@ -151,7 +154,7 @@ def _due(text: str) -> datetime:
 def _code_and_day(text: str) -> tuple[str, date]:
     code, equals, written = text.partition("=")
     if not (code and equals):
-        raise argparse.ArgumentTypeError(f"{text}: write CODE=DATE, as DK_THIDUA=2027-03-25")
+        raise console.mistyped("help-wrong-code-day", written=text)
     return code.strip().upper(), console.day(written.strip())
 
 
@@ -196,8 +199,8 @@ async def copy(settings: Settings, args: argparse.Namespace) -> int:
         console.show(_copied(one, say))
         for line in one.planned.working if one.outcome in ("added", "changed") else ():
             console.show(f"    {i18n.words(line, settings.default_locale)}")
-        if service.is_day_off(calendar, one.deadline):
-            console.show(f"    {say('deadline_command-day-off')}")
+        if service.is_day_off(calendar, one.deadline.due_at):
+            console.show(f"    {say('calendar-day-off')}")
     _count(copied, say)
     return 0
 
@@ -386,10 +389,10 @@ async def add(settings: Settings, args: argparse.Namespace) -> int:
     async with console.database(settings) as db, db.transaction() as session:
         office = await console.office(session, args.office)
         made = await service.add(session, office.id, args.code, _terms(args), ACTOR, console.now())
-        off = service.is_day_off(await load_calendar(session), made)
+        off = service.is_day_off(await load_calendar(session), made.due_at)
     console.show(say("deadline_command-added", code=made.code, due=Until(made.due_at)))
     if off:
-        console.show(say("deadline_command-day-off"))
+        console.show(say("calendar-day-off"))
     return 0
 
 
@@ -410,8 +413,12 @@ async def edit(settings: Settings, args: argparse.Namespace) -> int:
 
     async with _held(settings, args) as (session, deadline):
         changed = await service.edit(session, deadline, _terms(args), ACTOR, console.now())
-    key = "deadline_command-edited" if changed else "deadline_command-unchanged"
-    console.show(console.sayer(settings)(key, code=deadline.code, what=", ".join(changed)))
+    say = console.sayer(settings)
+    if changed:
+        what = ", ".join(say(f"deadline_command-term-{name}") for name in changed)
+        console.show(say("deadline_command-edited", code=deadline.code, what=what))
+    else:
+        console.show(say("deadline_command-unchanged", code=deadline.code))
     return 0
 
 
@@ -479,13 +486,13 @@ async def move(settings: Settings, args: argparse.Namespace) -> int:
         told = await service.move(
             session, vault, deadline, args.to, args.reason, ACTOR, console.now()
         )
-        off = service.is_day_off(await load_calendar(session), deadline)
+        off = service.is_day_off(await load_calendar(session), deadline.due_at)
     new = Until(deadline.due_at)
     console.show(
         say("deadline_command-moved", code=deadline.code, old=Until(old), new=new, told=told)
     )
     if off:
-        console.show(say("deadline_command-day-off"))
+        console.show(say("calendar-day-off"))
     return 0
 
 

@@ -247,7 +247,7 @@ class Doubts:
             case OutboxState.IN_DOUBT:
                 values["lease_until"] = now + AGAIN
             case OutboxState.QUEUED:
-                values |= {"due_at": now, "attempts": row.attempts + 1, "error": None}
+                values |= {"due_at": now, "attempts": row.attempts + 1, "error": None, "strays": 0}
             case state:
                 values |= {"sent_at": now, "reply": None, "error": verdict.why or None}
                 if state == OutboxState.SENT:

@@ -32,22 +32,27 @@ _SATURDAY = 5
 
 
 def add_verb(verbs: Any) -> None:
-    verb = console.verb(verbs, "holidays", holidays, "show or correct the holiday table")
-    verb.add_argument("--year", type=int, help="which to show; this year when left out")
+    verb = console.verb(verbs, "holidays", holidays, "help-holidays")
+    verb.add_argument("--year", type=int, help="help-holidays-year")
     verb.add_argument(
         "--set", nargs=2, action=_DayOfKind, metavar=("DATE", "KIND"),
-        help=f"the office's own row; KIND is one of {', '.join(DayKind)}",
+        help="help-holidays-set",
     )  # fmt: skip
-    verb.add_argument("--source", default="", help="the notice that says so")
-    verb.add_argument("--title", default="", help="name of the day")
-    verb.add_argument("--verified", action="store_true", help="it was compared with the notice")
-    verb.add_argument("--until", type=console.day, metavar="DATE", help="last day of the table")
-    verb.add_argument("--apply", action="store_true", help="count open consultations anew")
-    verb.add_argument("--reason", default="", help="shown to the public with a moved end")
+    verb.add_argument("--source", default="", help="help-holidays-source")
+    verb.add_argument("--title", default="", help="help-holidays-title")
+    verb.add_argument("--verified", action="store_true", help="help-holidays-verified")
+    verb.add_argument("--until", type=console.day, metavar="DATE", help="help-holidays-until")
+    verb.add_argument("--apply", action="store_true", help="help-holidays-apply")
+    verb.add_argument("--reason", default="", help="help-holidays-reason")
 
 
 class _DayOfKind(argparse.Action):
     """Two words into (date, DayKind)."""
+
+    def __init__(self, *given: Any, **known: Any) -> None:
+        super().__init__(*given, **known)
+        self.kinds = ", ".join(DayKind)
+        """Named in its help."""
 
     def __call__(
         self,
@@ -57,9 +62,9 @@ class _DayOfKind(argparse.Action):
         option_string: str | None = None,
     ) -> None:
         written, kind = list(values or ("", ""))
-        if kind not in list(DayKind):
-            raise argparse.ArgumentError(self, f"{kind} is none of {', '.join(DayKind)}")
         try:
+            if kind not in list(DayKind):
+                raise console.mistyped("help-wrong-kind-of-day", written=kind, kinds=self.kinds)
             setattr(namespace, self.dest, (console.day(written), DayKind(kind)))
         except argparse.ArgumentTypeError as error:
             raise argparse.ArgumentError(self, str(error)) from None

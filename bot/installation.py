@@ -19,7 +19,4 @@ async def recognise(session: AsyncSession, vault: Vault, now: datetime) -> None:
     if row is None:
         session.add(Installation(id=1, secret_check=check, made_at=now))
     elif row.secret_check != check:
-        raise ConfigError(
-            "This database was made with another NEUGUONG_SECRET_KEY: set that key again "
-            "(or put back HOME/secret.key), or choose another database."
-        )
+        raise ConfigError("starting-other-key")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -17,6 +17,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    func,
     insert,
     or_,
     select,
@@ -28,7 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import pictures, replies
 from bot.background import Background
-from bot.budget import Account, Room
+from bot.budget import Account
 from bot.channels.base import (
     Channel,
     Doubtful,
@@ -72,6 +73,8 @@ KEYS_AT_ONCE = 5_000
 MOST_ATTEMPTS = 6
 LONGEST_WAIT = 20
 """Seconds a lane waits in memory for another try."""
+BRIEFLY = 2
+"""Seconds a reminder does: what waits longer is asked about again."""
 MOST_BUSY = 10_000
 """So many lanes a claim leaves out by name: a statement takes only so many parameters."""
 LATER = 60.0
@@ -84,6 +87,9 @@ _COLUMN = _TABLE.c
 Feeder = Callable[[AsyncSession, datetime, int, str, str], Awaitable[int]]
 """(session, now, most, channel, account): stores at most so many messages that are due now, for
 contacts of this account, and says how many. It is called inside the claim, when they can go."""
+Guard = Callable[[AsyncSession, datetime, Sequence[int]], Awaitable[Collection[int]]]
+"""(session, now, queued reminders): those that may go now as they stand. It is called inside the
+claim, about what has waited here, and withdraws what is not wanted any more."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +174,18 @@ async def tell_many(
     return found
 
 
+async def withdraw(session: AsyncSession, which: Any, now: datetime) -> list[int]:
+    """Queued messages only; returns their ids. What they told may be told anew: by another message
+    of the same dedupe key."""
+    gone = await session.scalars(
+        update(_TABLE)
+        .where(_COLUMN.state == OutboxState.QUEUED, which)
+        .values(state=OutboxState.WITHDRAWN, reply=None, dedupe_key=None, sent_at=now)
+        .returning(_COLUMN.id)
+    )
+    return list(gone)
+
+
 async def owe(
     session: AsyncSession, db: Database, vault: Vault, owed: list[Owed], now: datetime
 ) -> list[Owed]:
@@ -219,12 +237,13 @@ class Outbox:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         feeders: Sequence[Feeder] = (),
         quiet: timedelta = QUIET,
+        guards: Sequence[Guard] = (),
     ) -> None:
         self._db, self._vault, self._store = db, vault, store
         self._channels = {(c.name, c.account): c for c in channels}
         self._accounts = {key: Account(":".join(key), rate) for key in self._channels}
         self._background, self._clock = background, clock
-        self._feeders, self._quiet = feeders, quiet
+        self._feeders, self._guards, self._quiet = feeders, guards, quiet
         self._lanes: dict[int, deque[Owed]] = {}
         self._doubts = Doubts(db, vault, self._channels, self._accounts, clock)
         self._settling: asyncio.Task[None] | None = None
@@ -381,30 +400,49 @@ class Outbox:
     ) -> list[Owed]:
         account = self._accounts[key]
         room = await account.room(session)
-        if room.newest is None and isinstance(self._channels[key], Probing):
-            # The first one shows where the numbers stand; without that no doubt can be settled.
-            room = Room(min(1 - len(account.ahead), room.messages), None)
-        rows = await self._claim_queued(session, key, now, room)
-        left = Room(room.messages - len(rows), room.newest)
-        if await self._feed(session, key, now, left.messages):
-            rows += await self._claim_queued(session, key, now, left)
+        due = await self._due(session, key, now, room.messages)
+        rows = await self._wanted(session, due, now)
+        left = room.messages - len(rows)
+        last = await session.scalar(select(func.max(_COLUMN.id))) if left else None
+        if await self._feed(session, key, now, left):
+            rows += await self._due(session, key, now, left, after=last or 0)
         if not rows:
             return []
+        await self._hold(session, rows, now, room.newest)
         slots = await account.spend(session, self._db, len(rows))
         begins = {row.id: slot for row, slot in zip(rows, slots, strict=True)}
         return [
             replace(one, slot=begins[one.id], floor_id=room.newest) for one in self._opened(rows)
         ]
 
-    async def _claim_queued(
-        self, session: AsyncSession, key: tuple[str, str], now: datetime, room: Room
+    async def _due(
+        self, session: AsyncSession, key: tuple[str, str], now: datetime, most: int, after: int = 0
     ) -> list[Any]:
-        if room.messages < 1:
+        """`after`: only what was stored since that id."""
+        if most < 1:
             return []
-        due = _due_paced(key, now, list(self._lanes)).limit(room.messages)
-        rows = list((await session.execute(due)).all())
-        await self._hold(session, rows, now, room.newest)
-        return rows
+        due = _due_paced(key, now, list(self._lanes)).where(_COLUMN.id > after).limit(most)
+        return list((await session.execute(due)).all())
+
+    async def _wanted(
+        self, session: AsyncSession, rows: Sequence[Any], now: datetime
+    ) -> list[Any]:
+        """Without the reminders that waited in vain; none goes that could not be asked about."""
+        asked = [row.id for row in rows if row.kind == MessageClass.REMINDER]
+        held = set[int]()
+        for guard in self._guards if asked else ():
+            try:
+                async with session.begin_nested():
+                    held |= {*asked} - {*await guard(session, now, asked)}
+            except Exception as error:  # a feature's fault: whatever else is owed goes on
+                log.error("a guard failed", exc_info=error)
+                held |= {*asked}
+                await session.execute(
+                    update(_TABLE)
+                    .where(_COLUMN.id.in_(asked))
+                    .values(due_at=now + timedelta(seconds=LATER))
+                )
+        return [row for row in rows if row.id not in held]
 
     async def _feed(
         self, session: AsyncSession, key: tuple[str, str], now: datetime, most: int
@@ -481,6 +519,9 @@ class Outbox:
                 log.warning("a message was held too long, and is left to others")
                 self._account(one).ahead.discard(one.id)
                 return True
+            if self._waits_better_there(one, pause := self._account(one).window.pause):
+                self._put_off(one, pause)
+                return False
             outcome, one = await self._send_messages(one)
             if isinstance(outcome, Retry):
                 tries += 1
@@ -504,12 +545,20 @@ class Outbox:
         """What was certainly not sent is never given up: soon here, or later by whoever is up."""
         self._account(one).window.close(min(outcome.after, LATER))
         wait = outcome.after if tries < MOST_ATTEMPTS else max(outcome.after, LATER)
-        if wait > LONGEST_WAIT:
-            for later in self._lanes[one.contact_id]:
-                self._postpone(one if later.id == one.id else later, wait)
+        if wait > LONGEST_WAIT or self._waits_better_there(one, wait):
+            self._put_off(one, wait)
             return False
         await asyncio.sleep(wait)
         return True
+
+    def _waits_better_there(self, one: Owed, seconds: float) -> bool:
+        """A reminder, in the outbox: when it is claimed again its guards are asked again."""
+        return one.kind == MessageClass.REMINDER and seconds > BRIEFLY
+
+    def _put_off(self, one: Owed, seconds: float) -> None:
+        """With what stands in line behind it."""
+        for later in self._lanes[one.contact_id]:
+            self._postpone(one if later.id == one.id else later, seconds)
 
     async def _send_messages(self, one: Owed) -> tuple[Outcome, Owed]:
         """The outcome, and the message with what it may have left behind."""

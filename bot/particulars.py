@@ -32,49 +32,49 @@ if TYPE_CHECKING:
 def add_verbs(verbs: Any) -> None:
     _add_notice(verbs)
     _add_files(verbs)
-    verb = console.verb(verbs, "award", award, "which awards need a consultation, and by what")
-    verb.add_argument("code", nargs="?", help="all when left out")
-    verb.add_argument("--consultation", choices=("yes", "no"))
-    verb.add_argument("--basis", default="", help="the clause that says so")
-    verb.add_argument("--verified", action="store_true", help="it was compared with the document")
+    verb = console.verb(verbs, "award", award, "help-award")
+    verb.add_argument("code", nargs="?", help="help-award-code")
+    verb.add_argument("--consultation", choices=("yes", "no"), help="help-award-consultation")
+    verb.add_argument("--basis", default="", help="help-award-basis")
+    verb.add_argument("--verified", action="store_true", help="help-compared")
 
 
 def _add_notice(verbs: Any) -> None:
-    verb = console.verb(verbs, "basis", basis, "the legal bases of a consultation, their standing")
-    verb.add_argument("code")
-    verb.add_argument("number", type=int, nargs="?", help="which, as listed; all when left out")
+    verb = console.verb(verbs, "basis", basis, "help-basis")
+    verb.add_argument("code", help="help-consultation-code")
+    verb.add_argument("number", type=int, nargs="?", help="help-basis-number")
     for option, words in (
-        ("--from", "in force from"),
-        ("--to", "in force until"),
-        ("--checked", "when it was compared with the document; today when left out"),
+        ("--from", "help-basis-from"),
+        ("--to", "help-basis-to"),
+        ("--checked", "help-basis-checked"),
     ):
         name = option.removeprefix("--") + "_on"
         verb.add_argument(option, dest=name, type=console.day, metavar="DATE", help=words)
     standing = verb.add_mutually_exclusive_group()
-    standing.add_argument("--verified", action="store_true", help="it agrees with the document")
-    standing.add_argument("--unverified", action="store_true", help="nobody has compared it")
-    verb = console.verb(verbs, "receiver", receiver, "whom the public writes to about it")
-    verb.add_argument("code")
+    standing.add_argument("--verified", action="store_true", help="help-basis-verified")
+    standing.add_argument("--unverified", action="store_true", help="help-basis-unverified")
+    verb = console.verb(verbs, "receiver", receiver, "help-receiver")
+    verb.add_argument("code", help="help-consultation-code")
     for option in ("--name", "--telephone", "--email"):
-        verb.add_argument(option, help='"" for what the office itself has')
-    verb.add_argument("--address", action="append", help="may be given again")
+        verb.add_argument(option, help="help-receiver-value")
+    verb.add_argument("--address", action="append", help="help-receiver-address")
 
 
 def _add_files(verbs: Any) -> None:
-    verb = console.verb(verbs, "portrait", portrait, "publish a candidate's picture")
+    verb = console.verb(verbs, "portrait", portrait, "help-portrait")
     _add_file(verb)
-    verb.add_argument("--remove", action="store_true", help="take it back instead")
-    verb = console.verb(verbs, "document", document, "publish a document on a candidate")
+    verb.add_argument("--remove", action="store_true", help="help-portrait-remove")
+    verb = console.verb(verbs, "document", document, "help-document")
     _add_file(verb)
-    verb.add_argument("--title", default="", help="shown to the public; else the file's name")
-    verb.add_argument("--remove", metavar="TITLE", help="take the one so titled back instead")
+    verb.add_argument("--title", default="", help="help-document-title")
+    verb.add_argument("--remove", metavar="TITLE", help="help-document-remove")
 
 
 def _add_file(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("code")
-    verb.add_argument("number", type=int, help="the candidate's place in the notice")
-    verb.add_argument("file", type=Path, nargs="?")
-    verb.add_argument("--reason", default="", help="needed to take back what was published")
+    verb.add_argument("code", help="help-consultation-code")
+    verb.add_argument("number", type=int, help="help-candidate-number")
+    verb.add_argument("file", type=Path, nargs="?", help="help-candidate-file")
+    verb.add_argument("--reason", default="", help="help-candidate-reason")
 
 
 # The notice

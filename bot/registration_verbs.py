@@ -12,22 +12,22 @@ from bot.config import Settings
 
 
 def add_verb(verbs: Any) -> None:
-    kinds = verbs.add_parser("registration", help="what units hand in").add_subparsers(
+    kinds = verbs.add_parser("registration", help="help-registration").add_subparsers(
         dest="kind", required=True, metavar="KIND"
     )
-    verb = console.verb(
-        kinds, "template", write_template, "the spreadsheet of a deadline to fill in, .xlsx"
-    )
-    verb.add_argument("deadline", help="its code, as in the calendar")
-    verb.add_argument("--out", type=Path, required=True)
+    verb = console.verb(kinds, "template", write_template, "help-registration-template")
+    verb.add_argument("deadline", help="help-registration-deadline")
+    verb.add_argument("--out", type=Path, required=True, help="help-out")
 
 
 def add_export(kinds: Any) -> None:
     """Among the kinds of `export`."""
-    verb = console.verb(kinds, "registrations", export, "what units handed in, one row a unit")
-    verb.add_argument("deadline", help="its code, as in the calendar")
-    verb.add_argument("--format", choices=("xlsx", "csv", "json"), default="xlsx")
-    verb.add_argument("--out", type=Path, required=True)
+    verb = console.verb(kinds, "registrations", export, "help-export-registrations")
+    verb.add_argument("deadline", help="help-registration-deadline")
+    verb.add_argument(
+        "--format", choices=("xlsx", "csv", "json"), default="xlsx", help="help-format"
+    )
+    verb.add_argument("--out", type=Path, required=True, help="help-out")
 
 
 async def write_template(settings: Settings, args: argparse.Namespace) -> int:

@@ -27,40 +27,45 @@ if TYPE_CHECKING:
 
 
 def add_verbs(verbs: Any) -> None:
-    verb = console.verb(verbs, "why", why, "why a reminder was sent, or was not")
-    verb.add_argument("unit", help="code of the unit")
-    verb.add_argument("deadline", help="code of the deadline")
-    verb.add_argument("--on", type=console.day, metavar="DATE", help="what concerns this day only")
-    verb = console.verb(verbs, "rehearse", rehearse, "play a season of reminders; sends nothing")
-    verb.add_argument("--from", dest="first", required=True, type=console.day, metavar="DATE")
-    verb.add_argument("--to", dest="last", required=True, type=console.day, metavar="DATE")
+    verb = console.verb(verbs, "why", why, "help-why")
+    verb.add_argument("unit", help="help-unit-code")
+    verb.add_argument("deadline", help="help-why-deadline")
+    verb.add_argument("--on", type=console.day, metavar="DATE", help="help-why-on")
+    verb = console.verb(verbs, "rehearse", rehearse, "help-rehearse")
+    for option, dest, words in (
+        ("--from", "first", "help-rehearse-from"),
+        ("--to", "last", "help-rehearse-to"),
+    ):
+        verb.add_argument(
+            option, dest=dest, required=True, type=console.day, metavar="DATE", help=words
+        )
     verb.add_argument(
         "--outage", action="append", default=[], type=_outage, metavar="START/END",
-        help="the service is down: 2027-01-04T08:00/2027-01-07T12:00; may be given again",
+        help="help-rehearse-outage",
     )  # fmt: skip
     verb.add_argument(
         "--blocked",
         type=_share,
         default=0.0,
         metavar="5%",
-        help="share of the chats that are dead",
+        help="help-rehearse-blocked",
     )
-    verb.add_argument("--drafts", action="store_true", help="with deadlines not armed yet")
-    verb.add_argument("--seed", type=int, default=0, help="which of the chats are dead")
-    verb.add_argument("--format", choices=("text", "json"), default="text")
-    verb.add_argument("--out", type=Path, metavar="FILE", help="write there, not to the screen")
+    verb.add_argument("--drafts", action="store_true", help="help-rehearse-drafts")
+    verb.add_argument("--seed", type=int, default=0, help="help-rehearse-seed")
+    verb.add_argument(
+        "--format", choices=("text", "json"), default="text", help="help-rehearse-format"
+    )
+    verb.add_argument("--out", type=Path, metavar="FILE", help="help-rehearse-out")
 
 
 def _outage(text: str) -> tuple[datetime, datetime]:
     try:
         start, end = (datetime.fromisoformat(part) for part in text.split("/"))
     except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text} is no outage: write 2027-01-04T08:00/2027-01-07T12:00"
-        ) from None
+        raise console.mistyped("help-wrong-outage", written=text) from None
     start, end = (one if one.tzinfo else one.replace(tzinfo=VIETNAM) for one in (start, end))
     if end <= start:
-        raise argparse.ArgumentTypeError(f"{text} ends before it begins")
+        raise console.mistyped("help-wrong-outage-order", written=text)
     return start, end
 
 
@@ -70,7 +75,7 @@ def _share(text: str) -> float:
     except ValueError:
         share = -1.0
     if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"{text} is no share: write 5% or 0.05")
+        raise console.mistyped("help-wrong-share", written=text)
     return share
 
 

@@ -35,70 +35,70 @@ SEATS = {rank: Word(f"units-seat-{rank}") for rank in SeatRank}
 
 def add_import(kinds: Any) -> None:
     """Adds `import units` to what `import` reads."""
-    verb = console.verb(kinds, "units", import_units, "the office's units and clusters, .xlsx")
-    verb.add_argument("file", type=Path, nargs="?", help="the spreadsheet")
-    verb.add_argument("--commit", action="store_true", help="write; otherwise only say what would")
-    verb.add_argument("--template", type=Path, metavar="OUT", help="write an empty form instead")
+    verb = console.verb(kinds, "units", import_units, "help-import-units")
+    verb.add_argument("file", type=Path, nargs="?", help="help-import-file")
+    verb.add_argument("--commit", action="store_true", help="help-import-commit")
+    verb.add_argument("--template", type=Path, metavar="OUT", help="help-import-template")
     verb.add_argument(
         "--invitations", type=Path, metavar="OUT",
-        help="with --commit: invite the people named in it, and list their codes here",
+        help="help-import-invitations",
     )  # fmt: skip
     _of_office(verb)
 
 
 def add_verbs(verbs: Any) -> None:
-    verb = console.verb(verbs, "units", units, "list the office's units")
-    verb.add_argument("--find", default="", metavar="TEXT", help="any part of name, code or place")
+    verb = console.verb(verbs, "units", units, "help-units")
+    verb.add_argument("--find", default="", metavar="TEXT", help="help-units-find")
     _of_office(verb)
     _add_unit(verbs)
     _add_clusters(verbs)
-    verb = console.verb(verbs, "places", show_places, "codes of provinces and communes")
-    verb.add_argument("text", help="any part of a name, old names too")
+    verb = console.verb(verbs, "places", show_places, "help-places")
+    verb.add_argument("text", help="help-places-text")
 
 
 def _add_unit(verbs: Any) -> None:
-    acts = verbs.add_parser("unit", help="one unit and its people").add_subparsers(
+    acts = verbs.add_parser("unit", help="help-unit").add_subparsers(
         dest="act", required=True, metavar="ACT"
     )
-    verb = console.verb(acts, "members", unit_members, "who answers for it, and open invitations")
-    verb.add_argument("code")
+    verb = console.verb(acts, "members", unit_members, "help-unit-members")
+    verb.add_argument("code", help="help-unit-code")
     _of_office(verb)
-    verb = console.verb(acts, "invite", unit_invite, "let somebody in; prints a single-use link")
-    verb.add_argument("code", help="of the unit")
-    verb.add_argument("rank", choices=[str(rank) for rank in MemberRank])
-    verb.add_argument("name", help="who it is for")
+    verb = console.verb(acts, "invite", unit_invite, "help-unit-invite")
+    verb.add_argument("code", help="help-unit-code")
+    verb.add_argument("rank", choices=[str(rank) for rank in MemberRank], help="help-unit-rank")
+    verb.add_argument("name", help="help-invite-name")
     _of_office(verb)
-    verb = console.verb(acts, "remove", unit_remove, "somebody no longer answers for a unit")
-    verb.add_argument("member", help="as `unit members` lists it")
-    verb.add_argument("--reason", default="", help="for the log of acts")
-    verb = console.verb(acts, "revoke", unit_revoke, "an invitation lets nobody in any more")
-    verb.add_argument("invitation", help="as `unit members` lists it")
-    verb = console.verb(acts, "close", unit_close, "merged or dissolved: it owes nothing any more")
-    verb.add_argument("code")
-    verb.add_argument("--reason", required=True, help="for the log of acts")
+    verb = console.verb(acts, "remove", unit_remove, "help-unit-remove")
+    verb.add_argument("member", help="help-unit-listed")
+    verb.add_argument("--reason", default="", help="help-log")
+    verb = console.verb(acts, "revoke", unit_revoke, "help-unit-revoke")
+    verb.add_argument("invitation", help="help-unit-listed")
+    verb = console.verb(acts, "close", unit_close, "help-unit-close")
+    verb.add_argument("code", help="help-unit-code")
+    verb.add_argument("--reason", required=True, help="help-log")
     _of_office(verb)
 
 
 def _add_clusters(verbs: Any) -> None:
-    verb = console.verb(verbs, "clusters", clusters, "list clusters and blocks with their seats")
-    verb.add_argument("--year", type=int, help="this year when left out")
+    verb = console.verb(verbs, "clusters", clusters, "help-clusters")
+    verb.add_argument("--year", type=int, help="help-this-year")
     _of_office(verb)
-    acts = verbs.add_parser("cluster", help="the seats of a cluster").add_subparsers(
+    acts = verbs.add_parser("cluster", help="help-cluster").add_subparsers(
         dest="act", required=True, metavar="ACT"
     )
-    verb = console.verb(acts, "seat", cluster_seat, "give a unit its place for a year")
-    verb.add_argument("cluster", help="code of the cluster")
-    verb.add_argument("unit", help="code of the unit")
-    verb.add_argument("rank", choices=[str(rank) for rank in SeatRank])
-    verb.add_argument("--year", type=int, help="this year when left out")
+    verb = console.verb(acts, "seat", cluster_seat, "help-cluster-seat")
+    verb.add_argument("cluster", help="help-cluster-code")
+    verb.add_argument("unit", help="help-unit-code")
+    verb.add_argument("rank", choices=[str(rank) for rank in SeatRank], help="help-cluster-rank")
+    verb.add_argument("--year", type=int, help="help-this-year")
     _of_office(verb)
-    verb = console.verb(acts, "renew", cluster_renew, "carry last year's seats into a year")
-    verb.add_argument("year", type=int)
+    verb = console.verb(acts, "renew", cluster_renew, "help-cluster-renew")
+    verb.add_argument("year", type=int, help="help-year")
     _of_office(verb)
 
 
 def _of_office(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("--office", default="", help="code of the office, when there are several")
+    verb.add_argument("--office", default="", help="help-code-of-office")
 
 
 # The list

@@ -29,41 +29,44 @@ def add_verbs(verbs: Any) -> None:
 
 
 def _add_office(verbs: Any) -> None:
-    verb = console.verb(verbs, "office", office, "show or change what the public is told of us")
-    verb.add_argument("--office", default="", help="code of the office, when there are several")
+    verb = console.verb(verbs, "office", office, "help-office")
+    verb.add_argument("--office", default="", help="help-code-of-office")
     for option, words in (
-        ("--name", "makes the first office when there is none"),
-        ("--parent-name", "the body it belongs to"),
-        ("--telephone", ""),
-        ("--email", ""),
-        ("--portal", "address of the office's own pages"),
-        ("--denunciation", "where a lawful denunciation is handed in"),
+        ("--name", "help-office-name"),
+        ("--parent-name", "help-office-parent"),
+        ("--telephone", "help-office-telephone"),
+        ("--email", "help-office-email"),
+        ("--portal", "help-office-portal"),
+        ("--denunciation", "help-office-denunciation"),
     ):
         verb.add_argument(option, help=words)
-    verb.add_argument("--address", action="append", help="of receipt; may be given again")
-    verb = console.verb(verbs, "invite", invite, "let a colleague in; prints a single-use link")
-    verb.add_argument("role", choices=[str(role) for role in Role])
-    verb.add_argument("name", help="who it is for")
-    verb.add_argument("--office", default="", help="code of the office, when there are several")
-    console.verb(verbs, "officers", officers, "who works here, and who did")
-    verb = console.verb(verbs, "dismiss", dismiss, "take an officer's rights, from now on")
-    verb.add_argument("id", help="as `officers` lists it")
-    verb.add_argument("--reason", default="", help="for the log of acts")
+    verb.add_argument("--address", action="append", help="help-office-address")
+    verb = console.verb(verbs, "invite", invite, "help-invite")
+    verb.add_argument("role", choices=[str(role) for role in Role], help="help-invite-role")
+    verb.add_argument("name", help="help-invite-name")
+    verb.add_argument("--office", default="", help="help-code-of-office")
+    console.verb(verbs, "officers", officers, "help-officers")
+    verb = console.verb(verbs, "dismiss", dismiss, "help-dismiss")
+    verb.add_argument("id", help="help-dismiss-id")
+    verb.add_argument("--reason", default="", help="help-log")
 
 
 def _add_consultation_care(verbs: Any) -> None:
-    verb = console.verb(verbs, "mark", mark, "say how far a closed consultation has come")
-    verb.add_argument("code")
-    verb.add_argument("state", choices=list(STATES))
-    verb.add_argument("--reason", default="", help="for the log of acts")
-    verb = console.verb(verbs, "posted", posted, "note where else the notice appeared, and when")
-    verb.add_argument("code")
-    verb.add_argument("--medium", required=True, help="newspaper, portal, radio")
-    verb.add_argument("--at", required=True, type=console.instant, metavar='"DATE [HH:MM]"')
-    verb.add_argument("--url", default="", help="where it can be seen")
-    verb = console.verb(verbs, "late", late, "what is done with opinions after the end")
-    verb.add_argument("code")
-    verb.add_argument("rule", choices=("keep", "refuse"))
+    verb = console.verb(verbs, "mark", mark, "help-mark")
+    verb.add_argument("code", help="help-consultation-code")
+    verb.add_argument("state", choices=list(STATES), help="help-mark-state")
+    verb.add_argument("--reason", default="", help="help-log")
+    verb = console.verb(verbs, "posted", posted, "help-posted")
+    verb.add_argument("code", help="help-consultation-code")
+    verb.add_argument("--medium", required=True, help="help-posted-medium")
+    verb.add_argument(
+        "--at", required=True, type=console.instant, metavar='"DATE [HH:MM]"',
+        help="help-posted-at",
+    )  # fmt: skip
+    verb.add_argument("--url", default="", help="help-posted-url")
+    verb = console.verb(verbs, "late", late, "help-late")
+    verb.add_argument("code", help="help-consultation-code")
+    verb.add_argument("rule", choices=("keep", "refuse"), help="help-late-rule")
 
 
 # The office and its officers

@@ -1,6 +1,6 @@
 """The verbs of the command line that need no channel, and so do not pay for importing one.
 
-What officers read here is in locales/, in the office's language; `--help` is for operators.
+What is read here is in locales/, in the office's language, and `--help` too.
 """
 
 from __future__ import annotations
@@ -38,8 +38,6 @@ from storage.seed import load_catalogue
 if TYPE_CHECKING:
     from handlers.consultations.papers.intake import Plan
 
-ABOUT = "The public's voice in emulation and commendation: chat, pages and the office's papers."
-
 FORMATS = ("xlsx", "csv", "json")
 
 
@@ -61,56 +59,50 @@ def add_verbs(subparsers: Any) -> None:
 
 
 def _add_upkeep(verbs: Any) -> None:
-    verb = console.verb(verbs, "migrate", migrate, "bring the database's schema up to date")
-    verb.add_argument(
-        "--check", action="store_true", help="only compare the revisions with the models"
-    )
-    console.verb(verbs, "demo", demo, "load an invented office into an empty database")
-    console.verb(verbs, "check", check, "what is well, what is not, and how to mend it")
-    verb = console.verb(verbs, "backup", backup, "write everything but the key into one archive")
-    verb.add_argument("file", type=Path)
-    verb = console.verb(verbs, "restore", restore, "put an archive back (stop the service first)")
-    verb.add_argument("file", type=Path)
-    verb.add_argument("--overwrite", action="store_true", help="replace a database with data")
+    verb = console.verb(verbs, "migrate", migrate, "help-migrate")
+    verb.add_argument("--check", action="store_true", help="help-migrate-check")
+    console.verb(verbs, "demo", demo, "help-demo")
+    console.verb(verbs, "check", check, "help-check")
+    verb = console.verb(verbs, "backup", backup, "help-backup")
+    verb.add_argument("file", type=Path, help="help-backup-file")
+    verb = console.verb(verbs, "restore", restore, "help-restore")
+    verb.add_argument("file", type=Path, help="help-restore-file")
+    verb.add_argument("--overwrite", action="store_true", help="help-restore-overwrite")
 
 
 def _add_consultations(verbs: Any) -> None:
-    kinds = verbs.add_parser("import", help="read an office's spreadsheet").add_subparsers(
+    kinds = verbs.add_parser("import", help="help-import").add_subparsers(
         dest="kind", required=True, metavar="KIND"
     )
-    verb = console.verb(
-        kinds, "consultation", import_consultation, "a notice and its candidates, .xlsx"
-    )
-    verb.add_argument("file", type=Path, nargs="?", help="the spreadsheet")
-    verb.add_argument("--commit", action="store_true", help="write; otherwise only say what would")
-    verb.add_argument("--template", type=Path, metavar="OUT", help="write an empty form instead")
+    verb = console.verb(kinds, "consultation", import_consultation, "help-import-consultation")
+    verb.add_argument("file", type=Path, nargs="?", help="help-import-file")
+    verb.add_argument("--commit", action="store_true", help="help-import-commit")
+    verb.add_argument("--template", type=Path, metavar="OUT", help="help-import-template")
     unit_verbs.add_import(kinds)
-    verb = console.verb(verbs, "publish", publish, "open a consultation to the public")
-    verb.add_argument("code")
-    verb = console.verb(verbs, "close", close, "close a consultation")
-    verb.add_argument("code")
-    verb.add_argument("--reason", default="", help="needed before its announced end")
-    verb = console.verb(verbs, "move", move, "move the end of a consultation")
-    verb.add_argument("code")
-    verb.add_argument(
-        "--to", required=True, type=console.day, metavar="DATE", help="the new last day"
-    )
-    verb.add_argument("--reason", required=True, help="shown to the public with the old date")
+    verb = console.verb(verbs, "publish", publish, "help-publish")
+    verb.add_argument("code", help="help-consultation-code")
+    verb = console.verb(verbs, "close", close, "help-close")
+    verb.add_argument("code", help="help-consultation-code")
+    verb.add_argument("--reason", default="", help="help-close-reason")
+    verb = console.verb(verbs, "move", move, "help-move")
+    verb.add_argument("code", help="help-consultation-code")
+    verb.add_argument("--to", required=True, type=console.day, metavar="DATE", help="help-move-to")
+    verb.add_argument("--reason", required=True, help="help-move-reason")
 
 
 def _add_papers(verbs: Any) -> None:
-    kinds = verbs.add_parser("export", help="write data into a file").add_subparsers(
+    kinds = verbs.add_parser("export", help="help-export").add_subparsers(
         dest="kind", required=True, metavar="KIND"
     )
-    verb = console.verb(kinds, "opinions", export_opinions, "one row per opinion")
-    verb.add_argument("code", nargs="?", help="of one consultation; all when left out")
-    verb.add_argument("--format", choices=FORMATS, default="xlsx")
-    verb.add_argument("--out", type=Path, required=True)
-    verb.add_argument("--names", action="store_true", help="with the names that were given")
+    verb = console.verb(kinds, "opinions", export_opinions, "help-export-opinions")
+    verb.add_argument("code", nargs="?", help="help-export-code")
+    verb.add_argument("--format", choices=FORMATS, default="xlsx", help="help-format")
+    verb.add_argument("--out", type=Path, required=True, help="help-out")
+    verb.add_argument("--names", action="store_true", help="help-export-names")
     registration_verbs.add_export(kinds)
-    verb = console.verb(verbs, "report", report, "the report to the council, .docx")
-    verb.add_argument("code")
-    verb.add_argument("--out", type=Path, required=True)
+    verb = console.verb(verbs, "report", report, "help-report")
+    verb.add_argument("code", help="help-consultation-code")
+    verb.add_argument("--out", type=Path, required=True, help="help-out")
 
 
 def run(settings: Settings, args: argparse.Namespace) -> int:

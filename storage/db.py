@@ -25,8 +25,16 @@ BUSY_SECONDS = 10
 _PRESENCE = 0x6E68
 
 
-class UnsafeStorage(Exception):
-    """The database would lose acknowledged work when the power goes; we refuse to start on it."""
+class Refusal(Exception):
+    """The database cannot be used as it is: the key of a sentence that says what to do."""
+
+    def __init__(self, key: str, /, **args: str) -> None:
+        super().__init__(key, args)
+        self.told = ((key, args),)
+
+
+class UnsafeStorage(Refusal):
+    """It would lose acknowledged work when the power goes; we refuse to start on it."""
 
 
 class Database:
@@ -82,18 +90,13 @@ class Database:
                 level = (await session.execute(text("PRAGMA synchronous"))).scalar_one()
                 journal = (await session.execute(text("PRAGMA journal_mode"))).scalar_one()
                 if int(level) != 2 or journal != "wal":
-                    raise UnsafeStorage(
-                        f"SQLite runs with synchronous={level}, journal_mode={journal}; it must "
-                        "be 2 (FULL) and wal. Put the database on a local disk and start again."
-                    )
+                    found = {"synchronous": str(level), "journal": str(journal)}
+                    raise UnsafeStorage("starting-unsafe-sqlite", **found)
                 return
             for name in ("fsync", "synchronous_commit"):
                 value = (await session.execute(text(f"SHOW {name}"))).scalar_one()
                 if value == "off":
-                    raise UnsafeStorage(
-                        f"PostgreSQL runs with {name}=off and would lose acknowledged work: "
-                        f"set {name}=on and restart it."
-                    )
+                    raise UnsafeStorage("starting-unsafe-postgresql", name=name)
 
     async def join(self) -> bool:
         """Counts this process among those that work here, until `close` or its death.

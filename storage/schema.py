@@ -20,7 +20,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage.db import Database
+from storage.db import Database, Refusal
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -38,8 +38,8 @@ _LOCK = 0x6E67
 """Of two processes that migrate one PostgreSQL database at once, the second waits."""
 
 
-class SchemaError(Exception):
-    """The database cannot be used as it is; the sentence says what to do."""
+class SchemaError(Refusal):
+    """Its schema is not the one this version works with."""
 
 
 async def version(db: Database) -> str | None:
@@ -64,10 +64,7 @@ async def refuse_unless_current(db: Database) -> None:
     found = await version(db)
     _refuse_newer(found)
     if found != HEAD:
-        raise SchemaError(
-            "The database has an older schema than this version needs: run `neuguong migrate` "
-            "(it keeps a copy of an SQLite database first)."
-        )
+        raise SchemaError("starting-schema-older")
 
 
 async def migrate(db: Database, to: str = HEAD) -> Path | None:
@@ -107,10 +104,7 @@ async def differences(url: str = "") -> list[str]:
 
 def _refuse_newer(found: str | None) -> None:
     if found is not None and found not in REVISIONS:
-        raise SchemaError(
-            f"The database belongs to a newer version of neuguong (schema {found}, this version "
-            f"knows {HEAD}): install that version, or restore a backup made before the upgrade."
-        )
+        raise SchemaError("starting-schema-newer", found=found, known=HEAD)
 
 
 def _says_no_such_table(error: DBAPIError) -> bool:
@@ -162,10 +156,8 @@ async def _pragma(connection: AsyncConnection, words: str) -> None:
 async def _refuse_orphans(connection: AsyncConnection) -> None:
     orphans = (await connection.execute(text("PRAGMA foreign_key_check"))).all()
     if orphans:
-        raise SchemaError(
-            f"The migration would leave {len(orphans)} rows of {orphans[0][0]} pointing nowhere: "
-            "nothing was changed; please report this."
-        )
+        count, table = str(len(orphans)), str(orphans[0][0])
+        raise SchemaError("starting-migration-orphans", count=count, table=table)
 
 
 def _config(connection: Connection) -> Config:

@@ -120,9 +120,13 @@ class WebCitizen:
             for row in line["choices"]:
                 for button in row:
                     if button["label"].startswith(label) and "press" in button:
-                        said = {"press": button["press"], "label": button["label"]}
-                        return await self._post(json={"id": str(uuid.uuid4()), **said})
+                        return await self.presses(button["press"], button["label"])
         raise AssertionError(f"no button {label!r} among {self.lines[-3:]}")
+
+    async def presses(self, press: str, label: str = "") -> str:
+        """Any button, also one that stands further up."""
+        said = {"press": press, "label": label}
+        return await self._post(json={"id": str(uuid.uuid4()), **said})
 
     async def sends_files(self, *files: tuple[bytes, str]) -> str:
         form = aiohttp.FormData()

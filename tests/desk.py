@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bot import verbs
+from bot.command_line import Parser
 from bot.config import read_settings
 
 
@@ -22,10 +22,10 @@ class Said:
 
 def type_verb(*words: str, **settings: str) -> int:
     """Runs a verb in this process; returns its exit code."""
-    parser = argparse.ArgumentParser()
+    parser = Parser(prog="neuguong")
     verbs.add_verbs(parser.add_subparsers(dest="verb", required=True))
     read = read_settings({f"NEUGUONG_{k.upper()}": v for k, v in settings.items()}, None)
-    return verbs.run(read, parser.parse_args(words))
+    return verbs.run(read, parser.read(words))
 
 
 @dataclass

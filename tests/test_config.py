@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 
-from bot.config import PREFIX, ConfigError, Settings, read_secret, read_settings
+from bot import i18n
+from bot.config import (
+    PREFIX,
+    ConfigError,
+    Settings,
+    _told,
+    read_secret,
+    read_settings,
+    spoken_locale,
+)
+from bot.console import worded
 
 SECRET = "hunter2-hunter2"
 TOKEN = "123456789:AAH-this_is_not_a_real_token"
@@ -22,21 +33,23 @@ def refusal(given: dict[str, str], env_file: Path | None = None) -> str:
     with pytest.raises(ConfigError) as refused:
         read_settings({PREFIX + name: value for name, value in given.items()}, env_file)
     assert refused.value.__cause__ is None
-    return str(refused.value)
+    for shown in (str(refused.value), repr(refused.value), worded(refused.value, "vi")):
+        assert SECRET not in shown
+    return worded(refused.value, "en")
 
 
 @pytest.mark.parametrize(
     ("given", "named", "remedy"),
     [
         ({"PORTT": SECRET}, "NEUGUONG_PORTT", "correct the name or remove it"),
-        ({"PORT": SECRET}, "NEUGUONG_PORT", "valid integer"),
-        ({"PORT": "0"}, "NEUGUONG_PORT", "greater than or equal to 1"),
-        ({"PORT": "65536"}, "NEUGUONG_PORT", "less than or equal to 65535"),
+        ({"PORT": SECRET}, "NEUGUONG_PORT", "must be a whole number"),
+        ({"PORT": "0"}, "NEUGUONG_PORT", "1 or more"),
+        ({"PORT": "65536"}, "NEUGUONG_PORT", "65535 or less"),
         ({"SECRET_KEY": SECRET}, "NEUGUONG_SECRET_KEY", "or leave it out"),
         ({"TELEGRAM_TOKEN": SECRET}, "NEUGUONG_TELEGRAM_TOKEN", "copy it again from BotFather"),
         ({"TELEGRAM_TOKEN": f"12:{SECRET} x"}, "NEUGUONG_TELEGRAM_TOKEN", "copy it again"),
         ({"TELEGRAM_TOKEN": f"１２:{SECRET}"}, "NEUGUONG_TELEGRAM_TOKEN", "copy it again"),
-        ({"TELEGRAM_MODE": SECRET}, "NEUGUONG_TELEGRAM_MODE", "'polling' or 'webhook'"),
+        ({"TELEGRAM_MODE": SECRET}, "NEUGUONG_TELEGRAM_MODE", "one of polling, webhook"),
         ({"TELEGRAM_MODE": "webhook"}, "NEUGUONG_TELEGRAM_TOKEN", "set the token"),
         (
             {"TELEGRAM_MODE": "webhook", "TELEGRAM_TOKEN": f"1:{SECRET}"},
@@ -48,9 +61,10 @@ def refusal(given: dict[str, str], env_file: Path | None = None) -> str:
             "NEUGUONG_PUBLIC_URL", "must begin with https://",
         ),
         ({"PUBLIC_URL": SECRET}, "NEUGUONG_PUBLIC_URL", "must be a whole address"),
-        ({"TELEGRAM_RATE": "0"}, "NEUGUONG_TELEGRAM_RATE", "greater than 0"),
-        ({"DEFAULT_LOCALE": "fr"}, "NEUGUONG_DEFAULT_LOCALE", "'vi' or 'en'"),
-        ({"LOG_LEVEL": "loud"}, "NEUGUONG_LOG_LEVEL", "'debug'"),
+        ({"TELEGRAM_RATE": "0"}, "NEUGUONG_TELEGRAM_RATE", "more than 0"),
+        ({"TELEGRAM_RATE": SECRET}, "NEUGUONG_TELEGRAM_RATE", "must be a number"),
+        ({"DEFAULT_LOCALE": "fr"}, "NEUGUONG_DEFAULT_LOCALE", "one of vi, en"),
+        ({"LOG_LEVEL": "loud"}, "NEUGUONG_LOG_LEVEL", "one of debug"),
         ({"DATABASE_URL": f"mysql://u:{SECRET}@h/d"}, "NEUGUONG_DATABASE_URL", "correct it"),
         ({"DATABASE_URL": SECRET}, "NEUGUONG_DATABASE_URL", "correct it"),
         ({"TRUSTED_PROXIES": SECRET}, "NEUGUONG_TRUSTED_PROXIES", "addresses such as 127.0.0.1"),
@@ -81,6 +95,62 @@ def test_everything_wrong_is_told_at_once() -> None:
     told = refusal({"PORT": "x", "DEFAULT_LOCALE": "fr"})
     assert "NEUGUONG_PORT" in told
     assert "NEUGUONG_DEFAULT_LOCALE" in told
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"PORT": SECRET}, "NEUGUONG_PORT phải là một số nguyên: hãy sửa lại"),
+        ({"PORT": "65536"}, "NEUGUONG_PORT nhiều nhất là 65535: hãy đặt"),
+        ({"LOG_LEVEL": "loud"}, "NEUGUONG_LOG_LEVEL chỉ nhận một trong các giá trị debug, info"),
+        ({"DATABASE_URL": SECRET}, "NEUGUONG_DATABASE_URL phải bắt đầu bằng sqlite:///"),
+    ],
+)
+def test_what_is_wrong_is_said_in_vietnamese_too(given: dict[str, str], told: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        read_settings({PREFIX + name: value for name, value in given.items()}, None)
+    said = worded(refused.value, "vi")
+    assert told in said
+    assert not {"must", "should", "input", "correct"} & set(re.findall(r"\w+", said))
+
+
+@pytest.mark.parametrize(
+    ("kind", "context", "key"),
+    [("int_parsing_size", {}, "starting-not-whole"), ("no_such_type", {}, "starting-wrong")],
+)
+def test_whatever_pydantic_finds_is_said_in_our_words(
+    kind: str, context: dict[str, object], key: str
+) -> None:
+    found = {"type": kind, "loc": ("port",), "msg": SECRET, "input": SECRET, "ctx": context}
+    ((said, args),) = _told(found).told
+    assert (said, args) == (key, {"variable": "NEUGUONG_PORT"})
+    assert SECRET not in worded(_told(found), "vi")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept", "spoken"),
+    [
+        ({}, "", "vi"),
+        ({"NEUGUONG_DEFAULT_LOCALE": "en"}, "", "en"),
+        ({"neuguong_default_locale": "en"}, "", "en"),
+        ({"NEUGUONG_DEFAULT_LOCALE": "fr"}, "", "vi"),
+        ({}, "NEUGUONG_DEFAULT_LOCALE=en", "en"),
+        ({"NEUGUONG_DEFAULT_LOCALE": "vi"}, "NEUGUONG_DEFAULT_LOCALE=en", "vi"),
+    ],
+)
+def test_the_language_is_known_before_the_settings_are(
+    tmp_path: Path, given: dict[str, str], kept: str, spoken: str
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text(kept)
+    assert spoken_locale(given, file) == spoken
+    assert spoken in i18n.LOCALES
+
+
+def test_a_file_that_cannot_be_read_does_not_take_the_language_away(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_bytes("NEUGUONG_HOST=máy".encode("utf-16"))
+    assert spoken_locale({"NEUGUONG_DEFAULT_LOCALE": "en"}, file) == "en"
 
 
 def test_no_setting_shows_a_secret_when_it_is_printed() -> None:
@@ -186,16 +256,17 @@ def test_a_key_that_was_given_is_used_and_none_is_made(tmp_path: Path) -> None:
 def test_a_damaged_key_is_never_used(tmp_path: Path, kept: str) -> None:
     """A power cut between making the file and filling it would make everything guessable."""
     (tmp_path / "secret.key").write_text(kept)
-    with pytest.raises(ConfigError, match=r"secret\.key is damaged"):
+    with pytest.raises(ConfigError, match=r"starting-key-damaged .*secret\.key"):
         read_secret(Settings(home=tmp_path))
 
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(
-        ConfigError, match=f"Cannot keep data in {tmp_path}/file/var.*NEUGUONG_HOME"
-    ):
+    with pytest.raises(ConfigError) as refused:
         read_secret(Settings(home=tmp_path / "file" / "var"))
+    said = worded(refused.value, "vi")
+    assert f"Không giữ được dữ liệu trong {tmp_path}/file/var" in said
+    assert "NEUGUONG_HOME" in said
     assert os.access(tmp_path, os.W_OK)
 
 
@@ -220,8 +291,7 @@ def test_what_dev_py_is_told_is_not_an_unknown_setting() -> None:
 def test_a_line_of_the_file_may_begin_with_export(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("export NEUGUONG_LOG_LEVEL=bogus\n", encoding="utf-8")
-    with pytest.raises(ConfigError, match="NEUGUONG_LOG_LEVEL"):
-        read_settings({}, file)
+    assert "NEUGUONG_LOG_LEVEL" in refusal({}, file)
     file.write_text("export NEUGUONG_PORT=8081\n", encoding="utf-8")
     assert read_settings({}, file).port == 8081
 

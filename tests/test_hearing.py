@@ -14,7 +14,6 @@ from aiogram.types import Chat, Message
 import handlers
 from bot.hearing import Hears
 from handlers.consultations.steps import Giving
-from handlers.deadlines.units.codes import new_code
 
 
 def _listening() -> list[tuple[Router, Hears]]:
@@ -78,8 +77,8 @@ def test_every_dialogue_of_a_feature_that_listens_is_heard() -> None:
     [
         ("/dangky", None, True),
         (" /dangky", Giving.words.state, True),
-        (new_code(), Giving.words.state, True),
-        (new_code().replace("-", " ").lower(), None, True),
+        ("7KB-2MN-3FG-4HJ-5CP-6QS", Giving.words.state, True),
+        ("7kb 2mn 3fg 4hj 5cp 6qs", None, True),
         ("ba muoi", "Filing:count", True),
         ("Bà Mẫu dạy chữ cho con tôi.", Giving.words.state, False),
         ("Bà Mẫu dạy chữ cho con tôi.", None, False),

@@ -81,7 +81,7 @@ async def test_a_line_of_the_log_of_acts_is_neither_changed_nor_deleted(db: Data
 
 async def test_an_empty_database_is_not_current_and_a_migrated_one_is(db: Database) -> None:
     assert not await schema.is_current(db)
-    with pytest.raises(schema.SchemaError, match="neuguong migrate"):
+    with pytest.raises(schema.SchemaError, match="starting-schema-older"):
         await schema.refuse_unless_current(db)
     await schema.migrate(db)
     assert await schema.is_current(db)
@@ -93,7 +93,7 @@ async def test_a_database_of_a_newer_version_is_refused_and_left_alone(db: Datab
     async with db.transaction() as session:
         await session.execute(text("UPDATE alembic_version SET version_num = '0099_future'"))
     for refused in (schema.migrate, schema.refuse_unless_current):
-        with pytest.raises(schema.SchemaError, match=r"0099_future.*install that version"):
+        with pytest.raises(schema.SchemaError, match=r"starting-schema-newer.*0099_future"):
             await refused(db)
     assert await schema.version(db) == "0099_future"
 

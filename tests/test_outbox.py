@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.testing import capture_logs
 
@@ -27,12 +27,13 @@ from bot.channels.webchat import WebChat
 from bot.chat_lines import Bell
 from bot.contacts import Stranger
 from bot.media import FileStore
-from bot.outbox import Feeder, Outbox, Owed, owe, tell
+from bot.outbox import Feeder, Guard, Outbox, Owed, owe, tell, withdraw
 from bot.replies import Choice, Reply
 from bot.vault import Vault
 from storage.db import Database
 from storage.models.people import Contact
 from storage.models.traffic import InboxEvent, MessageClass, OutboxMessage, OutboxState
+from tests.telegram.faults import Fault
 from tests.telegram.server import TOKEN, TelegramServer
 
 VAULT = Vault("a secret of the tests, long enough to be one")
@@ -94,18 +95,22 @@ class Stage:
             if given:
                 await session.execute(update(O).values(**given))
 
-    def outbox(self, *feeders: Feeder, rate: float = 100) -> Outbox:
+    def outbox(self, *feeders: Feeder, rate: float = 100, guards: Sequence[Guard] = ()) -> Outbox:
         background = Background()
         self.running.append(background)
         telegram = Telegram(TOKEN, self.server.url)
         channels: list[Channel] = [telegram, WebChat(self.db, VAULT, Bell())]
         store = FileStore(self.folder)
-        return Outbox(self.db, VAULT, channels, store, background, rate, self.now, feeders, QUIET)
+        return Outbox(
+            self.db, VAULT, channels, store, background, rate, self.now, feeders, QUIET, guards
+        )
 
     @asynccontextmanager
-    async def sending(self, *feeders: Feeder, rate: float = 100) -> AsyncIterator[Outbox]:
+    async def sending(
+        self, *feeders: Feeder, rate: float = 100, guards: Sequence[Guard] = ()
+    ) -> AsyncIterator[Outbox]:
         """As a process that sends until the block ends, and then stops in good order."""
-        outbox = self.outbox(*feeders, rate=rate)
+        outbox = self.outbox(*feeders, rate=rate, guards=guards)
         background = self.running[-1]
         background.start(outbox.run(), "outbox")
         yield outbox
@@ -214,12 +219,15 @@ async def test_reminders_and_answers_together_stay_within_the_limit(strict: Stag
 async def test_no_more_is_claimed_than_may_go_soon(lite: Stage) -> None:
     await lite.owes(MessageClass.NOTICE, await lite.meets(40))
     outbox = lite.outbox(rate=10)
+    started = time.monotonic()
     claimed = await outbox.send_due()
     assert 1 <= claimed <= 10 * budget.AHEAD + 1
     async with lite.db.reading() as session:
-        held = select(func.count()).where(O.state == OutboxState.SENDING)
-        assert await session.scalar(held) == claimed
-    assert await outbox.send_due() == 0
+        taken = select(func.count()).where(O.state != OutboxState.QUEUED)
+        assert await session.scalar(taken) == claimed
+    claimed += await outbox.send_due()
+    passed = time.monotonic() - started  # on a busy machine long enough for one more
+    assert claimed <= 10 * (budget.AHEAD + passed) + 1
 
 
 async def test_two_workers_send_each_message_once_and_share_the_pace(both: Stage) -> None:
@@ -336,6 +344,83 @@ async def test_a_feeder_that_fails_stops_no_notice(both: Stage) -> None:
     assert "a feeder failed" in [line["event"] for line in lines]
 
 
+# Guards
+
+
+@dataclass
+class Wishes:
+    """A feature that lets `wanted` messages go, each so often, and withdraws the rest."""
+
+    stage: Stage
+    wanted: int
+    asked: list[int] = field(default_factory=list)
+
+    async def may_go(
+        self, session: AsyncSession, now: datetime, messages: Sequence[int]
+    ) -> list[int]:
+        self.asked += messages
+        if len(self.asked) <= self.wanted:
+            return list(messages)
+        await withdraw(session, O.id.in_(messages), now)
+        return []
+
+
+@pytest.mark.parametrize("fault", ["drop_before", "flood"])
+async def test_what_did_not_go_is_asked_about_before_it_goes_again(
+    both: Stage, fault: Fault
+) -> None:
+    """Found nowhere after a lost call; put off by the platform."""
+    await both.owes(MessageClass.REMINDER, await both.meets(1))
+    wishes = Wishes(both, wanted=1)
+    both.server.faults.retry_after = 3
+    both.server.faults.next(fault)
+    async with both.sending(guards=[wishes.may_go]):
+        (row,) = await both.all_are(OutboxState.WITHDRAWN)
+    assert (row.reply, row.dedupe_key) == (None, None)
+    assert len(wishes.asked) == 2
+    assert not sum(both.got().values())
+
+
+async def test_while_the_platform_asks_for_a_pause_no_reminder_waits_in_memory(
+    lite: Stage,
+) -> None:
+    await lite.owes(MessageClass.REMINDER, await lite.meets(4))
+    lite.server.faults.retry_after = 6
+    lite.server.faults.next("flood")
+    async with lite.sending(rate=10):
+        await until(lambda: bool(lite.server.calls))
+        await asyncio.sleep(0.7)
+        async with lite.db.reading() as session:
+            states = await session.scalars(select(O.state))
+            assert OutboxState.SENDING not in set(states)
+
+
+async def test_what_is_fed_is_not_asked_about(lite: Stage) -> None:
+    wishes = Wishes(lite, wanted=0)
+    people = await lite.meets(3)
+    async with lite.sending(one_for_each(list(people), []), guards=[wishes.may_go]):
+        await until(lambda: sum(lite.got().values()) >= 3)
+        await lite.all_are(OutboxState.SENT)
+    assert wishes.asked == []
+
+
+async def test_where_a_guard_fails_no_reminder_goes_and_every_notice_does(both: Stage) -> None:
+    async def broken(session: AsyncSession, *given: Any) -> list[int]:
+        session.add(O(contact_id=1, kind="x", state="x", due_at=both.now()))
+        await session.flush()
+        return [1]
+
+    reminded, *noticed = await both.meets(3)
+    await both.owes(MessageClass.REMINDER, [reminded])
+    await both.owes(MessageClass.NOTICE, noticed)
+    with capture_logs() as lines:
+        async with both.sending(guards=[broken]):
+            await until(lambda: sum(both.got().values()) >= 2)
+            await both.all_are(OutboxState.SENT, OutboxState.QUEUED)
+    assert both.got()[FIRST] == 0
+    assert "a guard failed" in [line["event"] for line in lines]
+
+
 # Doubt
 
 
@@ -357,6 +442,7 @@ async def test_a_reminder_that_never_arrived_is_sent_again_once(both: Stage) -> 
         rows = await both.all_are(OutboxState.SENT)
     assert set(both.got().values()) == {1}
     assert sorted(row.attempts for row in rows) == [0, 1, 1]
+    assert not any(row.strays for row in rows), "found nowhere, it left nothing"
 
 
 async def test_nothing_is_asked_before_the_quiet_is_over(lite: Stage) -> None:
@@ -467,21 +553,31 @@ async def test_too_many_unknown_messages_are_left_to_the_officer(
     assert row.error == "too many unknown messages in between"
 
 
-@pytest.mark.parametrize("why", ["no buttons", "no floor"])
-async def test_what_cannot_be_asked_for_is_left_to_the_officer(lite: Stage, why: str) -> None:
+async def test_what_cannot_be_asked_for_is_left_to_the_officer(lite: Stage) -> None:
     (contact,) = await lite.meets(1)
-    if why == "no buttons":
-        async with lite.db.transaction() as session:
-            tell(session, VAULT, contact, Reply("start-language-set"), due_at=lite.now(),
-                 kind=MessageClass.REMINDER)  # fmt: skip
-    else:
-        async with lite.db.transaction() as session:
-            await session.execute(update(InboxEvent).values(place=None))
-        await lite.owes(MessageClass.REMINDER, [contact])
+    async with lite.db.transaction() as session:
+        tell(session, VAULT, contact, Reply("start-language-set"), due_at=lite.now(),
+             kind=MessageClass.REMINDER)  # fmt: skip
     lite.server.faults.next("drop_after")
     async with lite.sending():
         (row,) = await lite.all_are(OutboxState.SET_ASIDE)
     assert row.sent_at is not None
+
+
+@pytest.mark.parametrize(("fault", "again"), [("drop_after", 0), ("drop_before", 1)])
+async def test_a_reminder_before_which_no_number_is_known_is_asked_after_too(
+    lite: Stage, fault: Fault, again: int
+) -> None:
+    """The first one of an installation: nothing that came in is remembered."""
+    await lite.owes(MessageClass.REMINDER, await lite.meets(1))
+    async with lite.db.transaction() as session:
+        await session.execute(delete(InboxEvent))
+    lite.server.faults.next(fault)
+    async with lite.sending():
+        (row,) = await lite.all_are(OutboxState.SENT)
+    assert row.attempts == again
+    (shown,) = (m for m in lite.server.screens()[FIRST] if m.from_bot)
+    assert (str(shown.id), shown.edited) == (row.sent_id, False)
 
 
 async def test_on_a_channel_that_cannot_be_asked_a_doubt_is_left_to_the_officer(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from datetime import date, datetime
@@ -16,6 +17,8 @@ import pytest
 
 from bot.clock import VIETNAM, add_working_days, build_calendar, shipped
 from bot.config import ConfigError
+from bot.console import worded
+from storage.schema import SchemaError
 from tests.desk import Desk
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -66,8 +69,36 @@ def test_a_wrong_setting_is_one_sentence_and_no_traceback(tmp_path: Path) -> Non
         cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.returncode == 78
-    assert "NEUGUONG_PROT" in done.stderr
-    assert "Traceback" not in done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Không có thiết lập nào tên NEUGUONG_PROT: hãy sửa")
+
+
+@pytest.mark.parametrize(
+    ("locale", "told"),
+    [({}, "Không mở được"), ({"NEUGUONG_DEFAULT_LOCALE": "en"}, "Cannot listen on")],
+)
+def test_what_keeps_the_service_from_starting_is_said_in_the_installations_language(
+    tmp_path: Path, locale: dict[str, str], told: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        ours = {"NEUGUONG_HOME": str(tmp_path), "NEUGUONG_PORT": port, **locale}
+        done = subprocess.run(
+            [sys.executable, "-m", "bot", "run", "--role", "web"],
+            cwd=ROOT, env={**os.environ, **ours}, capture_output=True, text=True, timeout=60,
+            check=False,
+        )  # fmt: skip
+    assert done.returncode == 78
+    assert done.stderr.splitlines()[-1].startswith(f"{told} 127.0.0.1:{port}")
+    assert "NEUGUONG_PORT" in done.stderr
+
+
+def test_a_schema_behind_is_said_in_the_installations_language(demo: Desk) -> None:
+    demo.changes("UPDATE alembic_version SET version_num = '0001_foundation'")
+    with pytest.raises(SchemaError) as refused:
+        demo.types("officers")
+    assert "hãy chạy neuguong migrate" in worded(refused.value, "vi")
+    assert "run neuguong migrate" in worded(refused.value, "en")
 
 
 def test_a_reader_that_has_read_enough_is_no_failure(tmp_path: Path) -> None:
@@ -130,7 +161,7 @@ def test_check_leaves_nothing_behind(demo: Desk) -> None:
 
 
 def test_a_database_of_another_key_is_refused(demo: Desk) -> None:
-    with pytest.raises(ConfigError, match="another NEUGUONG_SECRET_KEY"):
+    with pytest.raises(ConfigError, match="starting-other-key"):
         demo.types("demo", secret_key="another key of more than thirty-two letters")
     assert demo.types("check", secret_key="another key of more than thirty-two letters").code == 1
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from aiohttp import web
+from aiohttp import web, web_app
 from aiohttp.test_utils import unused_port
 from sqlalchemy import func, select
 
@@ -90,6 +90,7 @@ class World:
         await self.base.background.stop()
         await self.dialogue.close()
         await self.base.close()
+        web_app._cached_build_middleware.cache_clear()  # it keeps a thousand applications
 
     async def restart(self) -> None:
         """As after an upgrade: nothing in memory survives."""

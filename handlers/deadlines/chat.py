@@ -6,6 +6,8 @@ from aiogram import Router
 
 from bot.hearing import Hears
 from handlers.deadlines.calendar import chat as calendar
+from handlers.deadlines.calendar import moving_chat
+from handlers.deadlines.calendar.chat import Moving
 from handlers.deadlines.desk import cluster_chat
 from handlers.deadlines.registration import chat as registration
 from handlers.deadlines.registration.review import chat as registration_review
@@ -23,11 +25,12 @@ from handlers.deadlines.units.chat import Typing
 def router() -> Router:
     deadlines = Router(name="deadlines")
     deadlines.message.filter(
-        Hears(Answering, Quieting, Typing, Deciding, Filing, words=_is_invitation)
+        Hears(Answering, Quieting, Typing, Deciding, Filing, Moving, words=_is_invitation)
     )
     deadlines.include_routers(
-        calendar.router(), reminders.router(), mine_chat.router(), units.router(),
-        cluster_chat.router(), registration_review.router(), registration.router(),
+        calendar.router(), moving_chat.router(), reminders.router(), mine_chat.router(),
+        units.router(), cluster_chat.router(), registration_review.router(),
+        registration.router(),
     )  # fmt: skip
     return deadlines
 

@@ -168,10 +168,10 @@ async def _deadline(scene: _Scene, told: dict[str, Any], number: int) -> None:
     if told.get("drafted"):
         return
     deadline.state = DeadlineState.ARMED
-    deadline.armed_at = scene.now - 60 * DAY
-    deadline.planned_until = scene.now
+    # The truth, which `why` tells: nobody was reminded before there was a demo.
+    deadline.armed_at = deadline.planned_until = scene.now
     await scene.session.flush()
-    await duties.ensure(scene.session, deadline, deadline.armed_at)
+    await duties.ensure(scene.session, deadline, scene.now - 60 * DAY)
     owed = await scene.session.scalars(select(Duty).where(Duty.deadline_id == deadline.id))
     by_unit = {duty.unit_id: duty for duty in owed}
     for turn, unit in enumerate(unit for unit in scene.units if unit.id in by_unit):

@@ -96,6 +96,8 @@ class OutboxState(StrEnum):
     REJECTED = "rejected"
     SET_ASIDE = "set_aside"
     """Nobody knows whether it went, and it may not go twice: an officer decides."""
+    WITHDRAWN = "withdrawn"
+    """Taken back by whoever owed it, before it went."""
 
 
 _OPEN = "state IN ('queued', 'sending', 'in_doubt')"

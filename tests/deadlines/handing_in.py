@@ -51,8 +51,8 @@ async def deadline(
     async with world.base.db.transaction() as session:
         row = Deadline(
             id=new_id(), office_id=world.office_id, code=code, year=2027, title=title, work=work,
-            due_at=world.now() + timedelta(days=days), state=DeadlineState.ARMED,
-            armed_at=world.now(), **given,
+            due_at=given.pop("due_at", world.now() + timedelta(days=days)),
+            state=DeadlineState.ARMED, armed_at=world.now(), **given,
         )  # fmt: skip
         session.add(row)
         await session.flush()

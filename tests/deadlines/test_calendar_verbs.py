@@ -111,7 +111,7 @@ def test_a_date_is_added_edited_shown_moved_and_cancelled(desk: Desk) -> None:
         "--basis", "Thông lệ", "--source", "Công văn 1",
     )  # fmt: skip
     assert (
-        "đã sửa title, urgent"
+        "đã sửa tên việc, việc khẩn"
         in desk.types("deadline", "edit", "DK", "--title", "Đăng ký", "--urgent", "yes").out
     )
     assert "không có gì thay đổi" in desk.types("deadline", "edit", "DK", "--urgent", "yes").out

@@ -114,9 +114,25 @@ async def test_a_head_sees_who_is_behind_and_nudges_them_once_a_day(
     assert "chưa nhận được lời nhắc: Xã Sông 2" in done
     (row,) = await nudges(world)
     assert row.step == f"nudge {local_day(world.now())}"
-    await head.taps("Xem lại bảng")
-    assert "hôm nay đã được nhắc rồi" in await head.taps("Nhắc 2 đơn vị còn chậm")
+    await head.says("/cum")
+    assert "Nhắc 1 đơn vị còn chậm" in (await head.screen())[-1].labels, "Xã Sông 2 heard nothing"
+    assert "hôm nay đã được nhắc rồi" in await head.taps("Nhắc 1 đơn vị còn chậm")
     assert len(await nudges(world)) == 1
+
+
+@CHANNELS
+async def test_no_nudge_is_offered_when_all_were_nudged_today(
+    sqlite_world: World, channel: str
+) -> None:
+    head, *_ = await people(sqlite_world, channel, 3)
+    await furnish(sqlite_world)
+    assert "đã được nhắc hôm nay" not in await head.says("/cum")
+    assert "• 2 đơn vị sẽ được nhắc" in await head.taps("Nhắc 2 đơn vị còn chậm")
+    assert "Cả 2 đơn vị còn chậm đã được nhắc hôm nay" in await head.says("/cum")
+    assert not any("Nhắc" in label for label in (await head.screen())[-1].labels)
+    sqlite_world.shift += timedelta(days=1)
+    await head.says("/cum")
+    assert any("Nhắc 2" in label for label in (await head.screen())[-1].labels)
 
 
 @CHANNELS

@@ -16,8 +16,9 @@ from handlers.consultations import demo as consultations
 from handlers.deadlines import demo
 from handlers.deadlines.desk import standing
 from handlers.deadlines.registration import service
+from handlers.deadlines.reminders import why
 from storage.db import Database
-from storage.models.deadlines import Duty, Submission
+from storage.models.deadlines import Deadline, Duty, Submission
 from storage.models.office import Act, Office
 from storage.models.units import Cluster, ClusterSeat, SeatRank, Unit
 
@@ -53,6 +54,22 @@ async def test_overdue_done_and_coming_are_there_at_once(db: Database) -> None:
         counts: Counter[Mark] = sum((one.counts for one in found), Counter())
     assert {"done", "handed", "doing", "late", "todo", "free"} <= set(counts)
     assert found[0].deadline.due_at < FRIDAY < found[-1].deadline.due_at
+    await db.close()
+
+
+async def test_no_step_is_without_a_reason(db: Database) -> None:
+    """`why` said "no record" of every step before the demo began."""
+    async with db.reading() as session:
+        open_duty = select(Duty.unit_id, Deadline.code).join(
+            Deadline, Deadline.id == Duty.deadline_id
+        )
+        for unit_id, code in await session.execute(open_duty.where(Duty.state == "in_progress")):
+            unit = await session.get_one(Unit, unit_id)
+            told = await why.explain(session, unit.code, code)
+            past = {one.reason for one in told.lines if one.due_at <= FRIDAY}
+            assert past <= {"before_armed"}
+            assert past or told.deadline.due_at > FRIDAY
+            assert {one.state for one in told.lines if one.due_at > FRIDAY} <= {"to_come"}
     await db.close()
 
 

@@ -16,7 +16,7 @@ from bot.clock import end_of_day
 from bot.replies import Reply
 from bot.vault import Vault
 from handlers.deadlines import duties
-from handlers.deadlines.reminders import feed, planner, settle
+from handlers.deadlines.reminders import feed, planner, recall, settle
 from storage.db import Database
 from storage.models.deadlines import Deadline, DeadlineState, Duty, DutyState
 from storage.models.people import Contact
@@ -55,9 +55,19 @@ class Stage:
         )
         return await settle.settle(self.ground.session, at(day, hour))
 
+    async def may_go(self, day: str, hour: int = 8) -> set[int]:
+        """Asked about every message that waits."""
+        queued = select(OutboxMessage.id).where(OutboxMessage.state == OutboxState.QUEUED)
+        waiting = list(await self.ground.session.scalars(queued))
+        return await recall.may_go(self.ground.session, at(day, hour), waiting)
+
     async def messages(self) -> list[tuple[int, Reply]]:
-        """(contact, what they are told), in order."""
-        rows = await self.ground.session.scalars(select(OutboxMessage).order_by(OutboxMessage.id))
+        """(contact, what they are told), in order; without what was withdrawn."""
+        rows = await self.ground.session.scalars(
+            select(OutboxMessage)
+            .where(OutboxMessage.state != OutboxState.WITHDRAWN)
+            .order_by(OutboxMessage.id)
+        )
         return [
             (row.contact_id, replies.load(VAULT.unseal_system(row.reply or b"", "outbox")))
             for row in rows
@@ -286,6 +296,102 @@ async def test_the_last_day_is_not_told_afterwards(lite: Stage) -> None:
     assert (await lite.ledger())[-1] == ("T0", "expired", "too_late")
 
 
+# What waited in the outbox
+
+
+async def test_what_is_still_wanted_goes_as_it_stands(stage: Stage) -> None:
+    await furnish(stage)
+    await stage.step("2027-03-24")
+    before = await stage.messages()
+    assert len(await stage.may_go("2027-03-24", 15)) == 1
+    assert await stage.messages() == before
+    assert await stage.ledger() == [("T-7", "claimed", "")]
+
+
+@pytest.mark.parametrize(
+    "state", [DutyState.SUBMITTED, DutyState.NOT_APPLICABLE, DutyState.CANCELLED]
+)
+async def test_what_was_done_while_it_waited_does_not_go(stage: Stage, state: DutyState) -> None:
+    deadline = await furnish(stage)
+    await stage.step("2027-03-24")
+    duty = await stage.ground.duty("X1", deadline)
+    await duties.become(stage.ground.session, duty, state, "command", at("2027-03-24", 9))
+    assert await stage.may_go("2027-03-24", 10) == set()
+    assert await stage.feed("2027-03-24", 10) == 0
+    assert await stage.messages() == []
+    assert await stage.ledger() == [("T-7", "skipped", str(state))]
+
+
+async def test_of_several_things_what_is_left_is_told_in_a_message_of_its_own(
+    stage: Stage,
+) -> None:
+    """Never twice and never lost: the first message is withdrawn whole."""
+    done = await furnish(stage)
+    await stage.ground.deadline("GU", "2027-03-31")
+    await stage.step("2027-03-24")
+    duty = await stage.ground.duty("X1", done)
+    await duties.become(
+        stage.ground.session, duty, DutyState.SUBMITTED, "command", at("2027-03-24", 9)
+    )
+    assert await stage.may_go("2027-03-24", 10) == set()
+    assert await stage.feed("2027-03-24", 10) == 1
+    ((_, message),) = await stage.messages()
+    assert message.args["title"] == "Nộp hồ sơ GU"
+    assert sorted(await stage.ledger(R.state, R.reason)) == [
+        ("claimed", "worded_anew"), ("skipped", "submitted"),
+    ]  # fmt: skip
+    assert len(await stage.may_go("2027-03-24", 11)) == 1
+
+
+async def test_whoever_opted_out_while_it_waited_is_not_told_and_the_next_one_is(
+    lite: Stage,
+) -> None:
+    """On another channel, say; or their reminder was in doubt when they said so."""
+    await furnish(lite)
+    head = await lite.ground.member("X1", MemberRank.HEAD)
+    await lite.step("2027-03-24")
+    await _set_contact(lite, 1, opted_out_at=at("2027-03-24"))
+    assert await lite.may_go("2027-03-24") == set()
+    await lite.feed("2027-03-24")
+    assert await lite.feed("2027-03-24") == 1
+    assert await lite.ledger(R.recipient, R.state, R.reason) == [
+        (await _focal(lite), "skipped", "opted_out"), (head, "claimed", "instead"),
+    ]  # fmt: skip
+
+
+async def test_whoever_left_the_unit_while_it_waited_is_not_told(lite: Stage) -> None:
+    await furnish(lite)
+    await lite.step("2027-03-24")
+    await lite.ground.session.execute(update(Member).values(left_at=at("2027-03-24")))
+    assert await lite.may_go("2027-03-24") == set()
+    assert await lite.feed("2027-03-24") == 0
+    assert await lite.ledger() == [("T-7", "skipped", "left")]
+
+
+async def test_what_waited_until_the_evening_goes_the_next_morning_and_counts_anew(
+    lite: Stage,
+) -> None:
+    await furnish(lite)
+    await lite.step("2027-03-24")
+    assert await lite.may_go("2027-03-24", 22) == set()
+    assert await lite.feed("2027-03-24", 22) == 0
+    assert await lite.ledger() == [("T-7", "deferred", "quiet_hours")]
+    assert await lite.feed("2027-03-25", 8) == 1
+    ((_, message),) = await lite.messages()
+    assert "Còn 6 ngày" in i18n.words(message, "vi")
+
+
+async def test_the_days_that_are_left_are_those_of_the_day_it_goes(lite: Stage) -> None:
+    """It waited over the night, and may go now as far as hours are asked."""
+    await furnish(lite)
+    await lite.step("2027-03-24")
+    assert await lite.may_go("2027-03-25") == set()
+    assert await lite.feed("2027-03-25") == 1
+    ((_, message),) = await lite.messages()
+    assert "Còn 6 ngày" in i18n.words(message, "vi")
+    assert await lite.ledger() == [("T-7", "claimed", "worded_anew")]
+
+
 # What became of it
 
 
@@ -458,6 +564,33 @@ async def test_a_duty_that_is_being_handed_in_is_left_for_the_next_time(
         assert await feed.feed(session, VAULT, at("2027-03-24"), 9, *TELEGRAM) == 0
         found = await session.execute(select(Reminder.state, Reminder.reason))
         assert [tuple(row) for row in found] == [("skipped", "submitted")]
+    await one.close()
+    await other.close()
+
+
+@pytest.mark.parametrize("held", ["the duty", "the chat"])
+async def test_what_is_being_changed_while_it_waits_is_neither_sent_nor_withdrawn(
+    postgresql_url: str, held: str
+) -> None:
+    one, other = Database(postgresql_url), Database(postgresql_url)
+    async with one.transaction() as session:
+        stage = Stage(await Ground(session, armed_at=at("2027-03-20")).office())
+        deadline = await furnish(stage)
+        await stage.step("2027-03-24")
+        owed = await stage.ground.duty("X1", deadline)
+    async with other.transaction() as turn:
+        if held == "the duty":
+            duty = await turn.get_one(Duty, owed.id)
+            await duties.become(turn, duty, DutyState.SUBMITTED, "command", at("2027-03-24"))
+        else:
+            await turn.execute(update(Contact).values(opted_out_at=at("2027-03-24")))
+        async with asyncio.timeout(5), one.transaction() as session:
+            assert await recall.may_go(session, at("2027-03-24"), [1]) == set()
+            states = select(OutboxMessage.state)
+            assert list(await session.scalars(states)) == ["queued"]
+    async with one.transaction() as session:
+        assert await recall.may_go(session, at("2027-03-24"), [1]) == set()
+        assert list(await session.scalars(states)) == ["withdrawn"]
     await one.close()
     await other.close()
 

@@ -159,7 +159,7 @@ async def test_what_stands_in_the_outbox_does_not_go_either(stage: World) -> Non
             )
         )
         assert dict(states.tuples().all()) == {
-            "reminder": OutboxState.REJECTED, "bulk": OutboxState.REJECTED,
+            "reminder": OutboxState.WITHDRAWN, "bulk": OutboxState.WITHDRAWN,
             "notice": OutboxState.QUEUED,
         }  # fmt: skip
         kept = await session.execute(select(Reminder.state, Reminder.reason))

@@ -8,6 +8,7 @@ import csv
 import json
 import re
 from dataclasses import fields
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ import pytest
 from sqlalchemy import select
 
 from bot import verbs
+from bot.clock import end_of_day
 from handlers.deadlines.registration import export
 from storage.models.office import Act
 from storage.models.units import Unit
@@ -36,7 +38,7 @@ async def furnished(world: World) -> None:
     """One unit handed in, one named like a formula did not."""
     unit_id = await unit(world)
     await unit(world, "=1", "=HYPERLINK(“x”)")
-    await deadline(world)
+    await deadline(world, due_at=end_of_day(date(2099, 11, 6)))
     await hands_in(await person_of(world, unit_id))
 
 
@@ -78,6 +80,8 @@ async def test_spreadsheets_say_the_same_in_words_and_run_nothing(
         "Thêm hai"
     )
     assert full[heads.index("Tình trạng")] == "đã nộp, chờ xem"
+    assert full[heads.index("Loại đơn vị")] == "xã, phường, đặc khu"
+    assert full[heads.index("Hạn nộp")] == "06/11/2099 24:00", "not 00:00 of the next day"
     book = openpyxl.load_workbook(tmp_path / "dk.xlsx")
     cells = [cell for row in book.worksheets[0].iter_rows() for cell in row]
     assert not any(cell.data_type == "f" for cell in cells)

@@ -209,6 +209,7 @@ async def test_more_time_is_asked_for_and_given(world: World, channel: str) -> N
     await _plans(world, unit_id, due)
     judge = await officer(world)
     assert "Yêu cầu lùi hạn: 1" in await judge.says("/duyet")
+    assert "1 xin lùi hạn" in str((await judge.screen())[-1].labels)
     await judge.taps("Đăng ký")
     await judge.taps("Xin lùi hạn (1)")
     assert "đi công tác" in await judge.taps("Xã Suối Mơ")
@@ -287,19 +288,32 @@ async def test_not_ours_can_be_disagreed_with(sqlite_world: World) -> None:
     await opens(person)
     await person.taps("Không thuộc đơn vị")
     await person.says("Xã không có trường học.")
-    await deadline(world, code="X2", title="Việc khác", days=-1)
     judge = await officer(world)
-    await judge.says("/duyet")
-    await judge.taps("Việc khác")
-    assert isinstance(judge, WebCitizen)
-    owed = await duty(world, unit_id, due)
-    judge.lines[-1]["choices"].append([{"label": "mở", "press": f"dv:o:{owed.id}"}])
-    assert "Xã không có trường học" in await judge.taps("mở")
+    assert "Báo không thuộc đơn vị, chưa đọc: 1." in await judge.says("/duyet")
+    assert str((await judge.screen())[-1].labels).count("1 báo không thuộc đơn vị") == 1
+    await judge.taps("Đăng ký")
+    await judge.taps("Không thuộc đơn vị (1)")
+    assert "Xã không có trường học" in await judge.taps("Xã Suối Mơ")
     await judge.taps("Việc vẫn thuộc đơn vị")
     await judge.says("Xã có hai trường.")
     await judge.taps("Gửi")
     owed = await duty(world, unit_id, due)
     assert (owed.state, owed.reason) == (DutyState.NOT_STARTED, "Xã có hai trường.")
+
+
+async def test_not_ours_waits_until_an_officer_has_read_it(sqlite_world: World) -> None:
+    world = sqlite_world
+    person, _, _ = await owing(world, "telegram")
+    judge = await officer(world)
+    assert "Không có bản nộp nào" in await judge.says("/duyet")
+    await opens(person)
+    await person.taps("Không thuộc đơn vị")
+    await person.says("Xã không có trường học.")
+    assert "chưa đọc: 1." in await judge.says("/duyet")
+    await judge.taps("Đăng ký")
+    await judge.taps("Không thuộc đơn vị (1)")
+    await judge.taps("Xã Suối Mơ")
+    assert "Không có bản nộp nào" in await judge.says("/duyet")
 
 
 async def test_names_open_on_a_page_for_ten_minutes_and_each_look_is_logged(

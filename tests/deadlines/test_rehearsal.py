@@ -135,6 +135,9 @@ def test_the_report_can_be_read(desk: Desk) -> None:
     furnish(desk, town)
     said = desk.types("rehearse", "--from", "2026-12-01", "--to", "2027-03-31")
     assert said.code == 0
+    progress = said.err.splitlines()
+    assert progress
+    assert len(progress) == len(set(progress)), "the last line was there twice"
     for words in (
         "Không có tin nào được gửi thật", "thứ Hai, ngày 01/03/2027: 9 tin, 9 việc",
         "Người nhận nhiều tin nhất:", "1 đơn vị không ai nhận được tin", "X9: đơn vị chưa có ai",

@@ -4,6 +4,7 @@ officer: /lichviec            bot: the year's dates, soonest first
 officer: [31/03 · Đăng ký …]  bot: what, for whom, until when, on what it rests  [Preview] [Arm]
 officer: [Preview]            bot: how many, when, which channels, the words, who is out of reach
 officer: [Arm]                bot: really?  [Arm] [No]; asks once more for a repetition
+officer: [Move]               goes on in `moving_chat`
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import Any
 import structlog
 from aiogram import F, Router
 from aiogram.filters import Command, CommandObject
+from aiogram.fsm.context import FSMContext
+from aiogram.fsm.state import State, StatesGroup
 from aiogram.types import CallbackQuery, Message
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.clock import OutsideCoverage, closing_day
 from bot.contacts import Contact
 from bot.replies import Choice, Reply, UserError, choice, reply
+from bot.vault import Vault
 from handlers.deadlines.calendar import arming, describing, service
 from handlers.deadlines.calendar import preview as previews
 from handlers.deadlines.calendar.telling import short
@@ -37,6 +41,15 @@ MOST_STEPS = 7
 """Lines of a preview in one message."""
 MOST_NAMES = 10
 LONGEST_LABEL = 42
+MOVING = "moving"
+"""What the dialogue of a move remembers."""
+
+
+class Moving(StatesGroup):
+    """The officer is typing the new date, or why."""
+
+    due = State()
+    reason = State()
 
 
 @dataclass(frozen=True)
@@ -44,6 +57,8 @@ class Desk:
     """What every handler here needs; only officers get one."""
 
     session: AsyncSession
+    state: FSMContext
+    vault: Vault
     officer: Officer
     locale: str
     now: datetime
@@ -55,8 +70,9 @@ class Desk:
 
 def router() -> Router:
     chat = Router(name="calendar")
-    chat.message.middleware(_officers_only)
-    chat.callback_query.middleware(_officers_only)
+    for observer in (chat.message, chat.callback_query):
+        observer.middleware(officers_only)
+        observer.middleware(_not_moving)
     chat.message.register(show_year, Command("lichviec", "calendar"))
     chat.callback_query.register(turn_page, F.data.startswith("dl:list:"))
     chat.callback_query.register(open_one, F.data.startswith("dl:open:"))
@@ -67,7 +83,7 @@ def router() -> Router:
     return chat
 
 
-async def _officers_only(
+async def officers_only(
     handler: Callable[[Any, dict[str, Any]], Awaitable[Any]], event: Any, data: dict[str, Any]
 ) -> Any:
     """The row is asked again at each press."""
@@ -83,14 +99,33 @@ async def _officers_only(
     officer = working.first()
     if officer is None:
         log.warning("refused: not an officer", contact=contact.id, verb="calendar")
+        await stop_moving(data["state"])
         return reply("calendar-officers-only")
-    data["desk"] = Desk(session, officer, contact.locale, data["now"])
+    data["desk"] = Desk(
+        session, data["state"], data["vault"], officer, contact.locale, data["now"]
+    )
     try:
         return await handler(event, data)
     except OutsideCoverage as error:
         raise UserError(
             "calendar-outside", day=error.day, first=error.covered_from, last=error.covered_until
         ) from None
+
+
+async def _not_moving(
+    handler: Callable[[Any, dict[str, Any]], Awaitable[Any]], event: Any, data: dict[str, Any]
+) -> Any:
+    """Whoever looks at something else has left the move."""
+    await stop_moving(data["state"])
+    return await handler(event, data)
+
+
+async def stop_moving(state: FSMContext) -> None:
+    if (await state.get_state() or "").startswith(f"{Moving.__name__}:"):
+        await state.set_state(None)
+    kept = await state.get_data()
+    if kept.pop(MOVING, None) is not None:
+        await state.set_data(kept)
 
 
 # The year
@@ -153,17 +188,17 @@ def _years(year: int) -> Sequence[Choice]:
 
 
 async def open_one(query: CallbackQuery, desk: Desk) -> Reply:
-    deadline = await _reach(desk, _payload(query))
+    deadline = await reach(desk, _payload(query))
     stand = (await service.standing(desk.session, [deadline]))[deadline.id]
     parts = [describing.card(deadline, stand, desk.locale)]
     if (basis := describing.basis(deadline)) is not None:
         parts.append(basis)
     moved = await service.moves(desk.session, deadline)
     parts += [describing.move(one) for one in moved[-MOST_MOVES:]]
-    return _joined(parts, *_ways_on(deadline))
+    return _joined(parts, *ways_on(deadline))
 
 
-async def _reach(desk: Desk, deadline_id: str) -> Deadline:
+async def reach(desk: Desk, deadline_id: str) -> Deadline:
     """Of the officer's own office. Raises UserError for every other."""
     found = await desk.session.get(
         Deadline, deadline_id, with_for_update=True, populate_existing=True
@@ -173,12 +208,14 @@ async def _reach(desk: Desk, deadline_id: str) -> Deadline:
     return found
 
 
-def _ways_on(deadline: Deadline) -> list[Choice]:
+def ways_on(deadline: Deadline) -> list[Choice]:
     rows = []
     if deadline.state != DeadlineState.CANCELLED:
         rows.append(choice("calendar-preview-button", f"dl:preview:{deadline.id}"))
     if deadline.state == DeadlineState.DRAFT:
         rows.append(choice("calendar-arm-button", f"dl:arm:{deadline.id}"))
+    if deadline.state != DeadlineState.CANCELLED and not service.follows_consultation(deadline):
+        rows.append(choice("calendar-move-button", f"dm:ask:{deadline.id}"))
     return [*rows, choice("calendar-back-button", f"dl:list:{deadline.year}:0")]
 
 
@@ -196,7 +233,7 @@ def _joined(parts: Sequence[Reply], *rows: Choice) -> Reply:
 
 
 async def show_preview(query: CallbackQuery, desk: Desk) -> Reply:
-    deadline = await _reach(desk, _payload(query))
+    deadline = await reach(desk, _payload(query))
     found = await previews.preview(desk.session, deadline, desk.now, desk.locale)
     parts = [describing.summary(found, desk.locale)]
     lines = list(describing.steps(found, desk.locale))
@@ -208,7 +245,7 @@ async def show_preview(query: CallbackQuery, desk: Desk) -> Reply:
         parts.append(_out_of_reach(found))
     if found.text is not None:
         parts += [reply("calendar-text"), Reply(found.text.key, found.text.args)]
-    return _joined(parts, *_ways_on(deadline))
+    return _joined(parts, *ways_on(deadline))
 
 
 def _people(key: str, told: Sequence[previews.Recipient]) -> Reply:
@@ -222,7 +259,7 @@ def _out_of_reach(found: previews.Preview) -> Reply:
 
 
 async def ask_to_arm(query: CallbackQuery, desk: Desk) -> Reply:
-    deadline = await _reach(desk, _payload(query))
+    deadline = await reach(desk, _payload(query))
     found = await previews.preview(desk.session, deadline, desk.now, desk.locale)
     return reply(
         "calendar-arm-sure", title=short(deadline.title), units=len(found.units),
@@ -235,7 +272,7 @@ async def ask_to_arm(query: CallbackQuery, desk: Desk) -> Reply:
 
 
 async def arm(query: CallbackQuery, desk: Desk) -> Reply:
-    deadline = await _reach(desk, _payload(query))
+    deadline = await reach(desk, _payload(query))
     if repeated := await arming.repeats(desk.session, [deadline], desk.now):
         _, earlier = repeated[0]
         return reply(
@@ -248,14 +285,14 @@ async def arm(query: CallbackQuery, desk: Desk) -> Reply:
 
 
 async def arm_again(query: CallbackQuery, desk: Desk) -> Reply:
-    return await _arm(desk, await _reach(desk, _payload(query)), again=True)
+    return await _arm(desk, await reach(desk, _payload(query)), again=True)
 
 
 async def _arm(desk: Desk, deadline: Deadline, *, again: bool) -> Reply:
     (done,) = await arming.arm(desk.session, [deadline], desk.actor, desk.now, again=again)
     return Reply(
         "calendar-armed", {"title": short(deadline.title), "units": done.units}, replaces=True
-    ).offering(*_ways_on(deadline))
+    ).offering(*ways_on(deadline))
 
 
 def _payload(query: CallbackQuery) -> str:

@@ -86,14 +86,22 @@ class _Names:
 
 
 async def preview(
-    session: AsyncSession, deadline: Deadline, now: datetime, locale: str
+    session: AsyncSession,
+    deadline: Deadline,
+    now: datetime,
+    locale: str,
+    due_at: datetime | None = None,
 ) -> Preview:
-    """Raises OutsideCoverage where the ladder leaves the holiday table."""
+    """As if it fell due at `due_at`, where that is given.
+
+    Raises OutsideCoverage where the ladder leaves the holiday table.
+    """
     calendar = await load_calendar(session)
     units = await _units(session, deadline)
     directory = await recipients.load(session, {deadline.year}, {one.id for one in units})
     names = await _names(session)
-    every = ladder.occurrences(ladder.terms(deadline), calendar)
+    due = due_at or deadline.due_at
+    every = ladder.occurrences(ladder.terms(deadline, due), calendar)
     coming = [one for one in every if one.send_at > now and not one.merged_into]
     sendings = [_sending(deadline, one, units, directory, names, calendar) for one in coming]
     repeated = await arming.repeats(session, [deadline], now)
@@ -101,7 +109,7 @@ async def preview(
         deadline, units, sendings, [one for one in every if one.send_at <= now],
         list(_first_told(deadline, units, directory, names)),
         [one for one in units if _is_out_of_reach(deadline, one, directory)],
-        _text(deadline, units, coming, locale), [earlier for _, earlier in repeated],
+        _text(deadline, due, units, coming, locale), [earlier for _, earlier in repeated],
     )  # fmt: skip
 
 
@@ -185,7 +193,11 @@ def _is_out_of_reach(deadline: Deadline, unit: Unit, directory: Directory) -> bo
 
 
 def _text(
-    deadline: Deadline, units: Sequence[Unit], coming: Sequence[Occurrence], locale: str
+    deadline: Deadline,
+    due_at: datetime,
+    units: Sequence[Unit],
+    coming: Sequence[Occurrence],
+    locale: str,
 ) -> Reply | None:
     """The engine's own words at the moment of the first step."""
     if not units or not coming:
@@ -193,6 +205,6 @@ def _text(
     first = coming[0]
     told = wording.Told(
         0, units[0].id, units[0].name, deadline.id, deadline.title, Work(deadline.work),
-        deadline.due_at, DutyState.NOT_STARTED, first.to, deadline.mandatory,
+        due_at, DutyState.NOT_STARTED, first.to, deadline.mandatory,
     )  # fmt: skip
     return wording.compose([told], locale, first.send_at)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal, TypedDict
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Calendar, OutsideCoverage, closing_day, load_calendar, local_day
@@ -244,15 +244,8 @@ async def move(
     What was asked for by a person ("remind me tomorrow") still comes. Raises UserError, and
     OutsideCoverage.
     """
-    reason = _reason(reason)
-    _refuse_cancelled(deadline)
-    if deadline.consultation_id and deadline.work == Work.OTHER:
-        raise UserError("calendar-of-consultation", code=deadline.code)
-    if due_at == deadline.due_at:
-        raise UserError("calendar-move-same", due=Until(due_at))
-    if deadline.state == DeadlineState.ARMED and due_at <= now:
-        raise UserError("calendar-move-past", due=Until(due_at))
-    await _refuse_uncovered(session, due_at)
+    reason = checked_reason(reason)
+    await check_move(session, deadline, due_at, now)
     old = deadline.due_at
     await shift(session, deadline, due_at, reason, actor, now)
     if deadline.state != DeadlineState.ARMED:
@@ -263,6 +256,30 @@ async def move(
     )  # fmt: skip
     key = f"moved:{deadline.id}:{deadline.revision}"
     return await telling.tell(session, vault, deadline, news, key, now, moved_from=old)
+
+
+async def check_move(
+    session: AsyncSession, deadline: Deadline, due_at: datetime, now: datetime
+) -> None:
+    """Raises UserError and OutsideCoverage where `move` would, but for the reason."""
+    require_movable(deadline)
+    if due_at == deadline.due_at:
+        raise UserError("calendar-move-same", due=Until(due_at))
+    if deadline.state == DeadlineState.ARMED and due_at <= now:
+        raise UserError("calendar-move-past", due=Until(due_at))
+    await _refuse_uncovered(session, due_at)
+
+
+def require_movable(deadline: Deadline) -> None:
+    """Raises UserError."""
+    _refuse_cancelled(deadline)
+    if follows_consultation(deadline):
+        raise UserError("calendar-of-consultation", code=deadline.code)
+
+
+def follows_consultation(deadline: Deadline) -> bool:
+    """The end of a consultation: it moves with that alone."""
+    return bool(deadline.consultation_id) and deadline.work == Work.OTHER
 
 
 async def shift(
@@ -296,7 +313,7 @@ async def cancel(
     session: AsyncSession, vault: Vault, deadline: Deadline, reason: str, actor: str, now: datetime
 ) -> int:
     """Nothing more is owed and nothing more goes out; returns how many people were told."""
-    reason = _reason(reason)
+    reason = checked_reason(reason)
     _refuse_cancelled(deadline)
     if deadline.consultation_id:
         raise UserError("calendar-of-consultation", code=deadline.code)
@@ -316,6 +333,22 @@ async def cancel(
     return told
 
 
+async def waiting(session: AsyncSession, deadline: Deadline) -> int:
+    """How many reminders stand in the ledger that a move would drop."""
+    asked = select(func.count()).select_from(Reminder).where(_waiting(deadline))
+    return await session.scalar(asked) or 0
+
+
+def _waiting(deadline: Deadline) -> ColumnElement[bool]:
+    """Without those that a person asked for."""
+    on_ladder = ~Reminder.step.startswith(steps.AGAIN, autoescape=True)
+    return _waiting_at_all(deadline) & on_ladder
+
+
+def _waiting_at_all(deadline: Deadline) -> ColumnElement[bool]:
+    return (Reminder.deadline_id == deadline.id) & Reminder.state.in_(WAITING)
+
+
 async def _skip_waiting(
     session: AsyncSession,
     deadline: Deadline,
@@ -324,12 +357,9 @@ async def _skip_waiting(
     *,
     asked_too: bool = False,
 ) -> None:
-    waiting = (Reminder.deadline_id == deadline.id) & Reminder.state.in_(WAITING)
-    if not asked_too:
-        waiting &= ~Reminder.step.startswith(steps.AGAIN, autoescape=True)
     await session.execute(
         update(Reminder)
-        .where(waiting)
+        .where(_waiting_at_all(deadline) if asked_too else _waiting(deadline))
         .values(state=ReminderState.SKIPPED, reason=reason, at=now)
         .execution_options(synchronize_session="fetch")
     )
@@ -344,7 +374,8 @@ async def _duties(
     return found.all()
 
 
-def _reason(text: str) -> str:
+def checked_reason(text: str) -> str:
+    """On one line. Raises UserError."""
     reason = " ".join(text.split())
     if not reason:
         raise UserError("calendar-reason-needed")
@@ -446,10 +477,10 @@ def _terms(planned: Planned) -> Terms:
     }  # fmt: skip
 
 
-def is_day_off(calendar: Calendar, deadline: Deadline) -> bool:
-    """Its last day is one on which nobody works: to be said, not to be changed unasked."""
+def is_day_off(calendar: Calendar, due_at: datetime) -> bool:
+    """The last day is one on which nobody works: to be said, not to be changed unasked."""
     try:
-        return not calendar.is_working_day(closing_day(deadline.due_at))
+        return not calendar.is_working_day(closing_day(due_at))
     except OutsideCoverage:
         return False
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from bot.pictures import Mark
 from handlers.deadlines import duties, people
 from handlers.deadlines.desk.standing import AHEAD, BEHIND, mark
 from handlers.deadlines.reminders import recipients
+from handlers.deadlines.reminders.ladder import NUDGE
 from handlers.deadlines.reminders.recipients import Chosen, Seat
 from storage.db import insert_ignoring
 from storage.models.deadlines import OPEN_DUTIES, Audience, Deadline, DeadlineState, Duty
@@ -35,6 +36,8 @@ class Table:
     """The head first."""
     duties: Mapping[tuple[str, str], Duty]
     """(deadline, unit) → the duty, where the unit owes one."""
+    nudged: Set[str]
+    """Units that were nudged today already."""
     now: datetime
 
     def mark(self, deadline: Deadline, unit: Unit) -> Mark:
@@ -78,7 +81,8 @@ async def table(session: AsyncSession, cluster: Cluster, now: datetime) -> Table
         key=lambda one: abs(one.due_at - now),
     )[:MOST_DEADLINES]
     owed = {(deadline.id, duty.unit_id): duty for deadline, duty in rows}
-    return Table(cluster, sorted(nearest, key=lambda one: one.due_at), units, owed, now)
+    in_order = sorted(nearest, key=lambda one: one.due_at)
+    return Table(cluster, in_order, units, owed, await _nudged(session, units, now), now)
 
 
 # The nudge
@@ -101,15 +105,14 @@ async def nudge(
     """Plans one reminder for each unit behind, today at most; `by_units` nudge others only."""
     calendar = await load_calendar(session)
     directory = await recipients.load(session, (), {unit.id for unit in shown.units})
-    step = f"nudge {local_day(now).isoformat()}"
-    already = await _nudged(session, shown, step)
+    step = _step(now)
     rows: list[dict[str, Any]] = []
     told, again, unreached = set(), set(), {}
     for deadline in shown.deadlines:
         for unit in shown.behind(deadline):
             if unit.id in by_units:
                 continue
-            if unit.id in already:
+            if unit.id in shown.nudged:
                 again.add(unit.id)
                 continue
             seat = Seat(Audience.FOCAL, deadline.office_id, deadline.year, mandatory=False)
@@ -125,10 +128,14 @@ async def nudge(
     return Nudged(len(told), len(again), sorted(unreached.values()))
 
 
-async def _nudged(session: AsyncSession, shown: Table, step: str) -> set[str]:
+def _step(now: datetime) -> str:
+    return f"{NUDGE}{local_day(now).isoformat()}"
+
+
+async def _nudged(session: AsyncSession, units: Sequence[Unit], now: datetime) -> set[str]:
     found = await session.scalars(
         select(Reminder.unit_id).where(
-            Reminder.unit_id.in_([unit.id for unit in shown.units]), Reminder.step == step
+            Reminder.unit_id.in_([unit.id for unit in units]), Reminder.step == _step(now)
         )
     )
     return set(found)

@@ -99,18 +99,19 @@ def _told(shown: Table, ours: set[str], locale: str) -> Reply:
     if not shown.deadlines:
         return reply("cluster-nothing", cluster=shown.cluster.name)
     lines = [_line(shown, deadline, locale) for deadline in shown.deadlines]
+    every = {unit.id for deadline in shown.deadlines for unit in shown.behind(deadline)} - ours
+    behind = every - shown.nudged
+    if every and not behind:
+        lines.append(i18n.say(locale, "cluster-all-nudged", n=len(every)))
     drawn = Picture("drawing", _drawing(shown, locale), "cluster-picture-alt")
     told = Reply(
         "cluster-table",
         {"cluster": shown.cluster.name, "n": len(shown.units), "lines": "\n".join(lines)},
         picture=drawn,
     )
-    behind = {unit.id for deadline in shown.deadlines for unit in shown.behind(deadline)}
-    if behind - ours:
+    if behind:
         told = told.offering(
-            choice(
-                "cluster-nudge-button", f"cluster:{shown.cluster.id}:nudge", n=len(behind - ours)
-            )
+            choice("cluster-nudge-button", f"cluster:{shown.cluster.id}:nudge", n=len(behind))
         )
     return told.offering(choice("common-home-button", "home"))
 

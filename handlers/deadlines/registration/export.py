@@ -13,7 +13,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ import xlsxwriter  # it ships no types
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.clock import VIETNAM
+from bot.clock import VIETNAM, closing_day
 from bot.replies import UserError
 from bot.vault import Vault
 from bot.workbook import clean, inert
@@ -29,7 +29,7 @@ from handlers.deadlines import duties
 from handlers.deadlines.registration import forms, service
 from handlers.deadlines.registration.forms import Form
 from storage.models.deadlines import Deadline, DeadlineState, Duty, DutyState, Submission
-from storage.models.units import Unit
+from storage.models.units import Unit, UnitKind
 
 FORMAT = "neuguong-registrations/1"
 Say = Callable[..., str]
@@ -192,6 +192,12 @@ def as_words(row: UnitRow, codes: Sequence[str], say: Say) -> list[str | int]:
 def _cell(key: str, value: object, say: Say) -> str | int:
     if key == "state":
         return say(f"duty-{DutyState(str(value))}")
+    if key == "kind" and value in set(UnitKind):
+        return say(f"calendar-kind-{UnitKind(str(value))}")
+    if key == "reason" and value == duties.ON_PAPER:
+        return say("duties-on-paper")
+    if key == "due_at" and isinstance(value, datetime):
+        return _until(value)
     if isinstance(value, bool):
         return say("registration_command-late") if value else ""
     if isinstance(value, int):
@@ -201,6 +207,13 @@ def _cell(key: str, value: object, say: Say) -> str | int:
     if isinstance(value, list | tuple):
         return clean("; ".join(value))
     return clean(str(value or ""))
+
+
+def _until(due_at: datetime) -> str:
+    """A local midnight is 24:00 of the day before, as the office writes it."""
+    local = due_at.astimezone(VIETNAM)
+    hour = "24:00" if local.time() == time() else f"{local:%H:%M}"
+    return f"{closing_day(due_at):%d/%m/%Y} {hour}"
 
 
 def _write_csv(found: Sequence[UnitRow], form: Form, path: Path, say: Say) -> None:

@@ -78,7 +78,7 @@ async def feed(
     if not contacts:
         return 0
     rows = await _due_rows(session, list(contacts), now)
-    sorting = await _sorting(session, rows, contacts, now)
+    sorting = await sort(session, rows, contacts, now)
     for row in rows:
         sorting.judge(row)
     await sorting.write(session)
@@ -97,16 +97,11 @@ async def _hold_contacts(
 ) -> dict[int, Any]:
     """At most `most` of them, whoever has waited longest first."""
     due = (
-        select(
-            Contact.id, Contact.locale, Contact.blocked, Contact.opted_out_at, Contact.quiet_from,
-            Contact.quiet_until,
-        )
-        .join(Reminder, Reminder.contact_id == Contact.id)
+        CONTACTS.join(Reminder, Reminder.contact_id == Contact.id)
         .where(WAITING, Reminder.due_at <= now)
         .where(Contact.channel == channel, Contact.account == account)
         .order_by(Reminder.due_at, Reminder.contact_id)
-        .with_for_update(of=Contact, skip_locked=True, key_share=True)
-    )  # fmt: skip
+    )
     held: dict[int, Any] = {}
     for _ in range(LOOKS):
         room = most - len(held)
@@ -124,33 +119,20 @@ async def _due_rows(session: AsyncSession, contacts: list[int], now: datetime) -
     """With the duty of each, which nobody changes before this transaction ends."""
     found: list[Any] = []
     for start in range(0, len(contacts), BATCH):
-        page = await session.execute(
-            select(
-                _TABLE.c.id, _TABLE.c.unit_id, _TABLE.c.deadline_id, _TABLE.c.step,
-                _TABLE.c.recipient, _TABLE.c.contact_id, _TABLE.c.planned_at, _TABLE.c.due_at,
-                Duty.state.label("duty_state"), Duty.own_due_at, Unit.name, Unit.closed_at,
-            )
-            .join(
-                Duty,
-                (Duty.unit_id == _TABLE.c.unit_id) & (Duty.deadline_id == _TABLE.c.deadline_id),
-            )
-            .join(Unit, Unit.id == _TABLE.c.unit_id)
-            .where(
+        found += await session.execute(
+            ROWS.where(
                 WAITING,
                 _TABLE.c.contact_id.in_(contacts[start : start + BATCH]),
                 _TABLE.c.due_at <= now,
             )
-            .order_by(_TABLE.c.planned_at, _TABLE.c.id)
-            .with_for_update(of=Duty, read=True, skip_locked=True)
-        )  # fmt: skip
-        found += page
+        )
     return found
 
 
 # What each comes to
 
 
-async def _sorting(
+async def sort(
     session: AsyncSession, rows: Sequence[Any], contacts: dict[int, Any], now: datetime
 ) -> Sorting:
     deadlines = await session.scalars(
@@ -219,6 +201,15 @@ class Sorting:
         self._told: dict[int, list[Any]] = defaultdict(list)
         self._ended: list[dict[str, Any]] = []
         self._lost: list[Lost] = []
+
+    def wants(self, row: Any) -> bool:
+        """Whether it would be told now."""
+        return (
+            not self._unwanted(row)
+            and not self._unheard(row)
+            and self._may_go(row) <= self._now
+            and not self._is_too_late(row)
+        )
 
     def judge(self, row: Any) -> None:
         reason = self._unwanted(row)
@@ -408,6 +399,23 @@ def _told(row: Any, sorting: Sorting) -> Told:
     )  # fmt: skip
 
 
+CONTACTS = select(
+    Contact.id, Contact.locale, Contact.blocked, Contact.opted_out_at, Contact.quiet_from,
+    Contact.quiet_until,
+).with_for_update(of=Contact, skip_locked=True, key_share=True)  # fmt: skip
+"""All that sorting needs to know of them, and each free at this moment."""
+ROWS = (
+    select(
+        _TABLE.c.id, _TABLE.c.unit_id, _TABLE.c.deadline_id, _TABLE.c.step, _TABLE.c.recipient,
+        _TABLE.c.contact_id, _TABLE.c.planned_at, _TABLE.c.due_at, _TABLE.c.at,
+        Duty.state.label("duty_state"), Duty.own_due_at, Unit.name, Unit.closed_at,
+    )
+    .join(Duty, (Duty.unit_id == _TABLE.c.unit_id) & (Duty.deadline_id == _TABLE.c.deadline_id))
+    .join(Unit, Unit.id == _TABLE.c.unit_id)
+    .order_by(_TABLE.c.planned_at, _TABLE.c.id)
+    .with_for_update(of=Duty, read=True, skip_locked=True)
+)  # fmt: skip
+"""Of the ledger, each with its duty."""
 _END = (
     update(_TABLE)
     .where(_TABLE.c.id == bindparam("b_id"))

@@ -14,11 +14,11 @@ from bot.text import tidy
 from bot.vault import Vault
 from handlers.deadlines import duties, people
 from handlers.deadlines.people import Post
-from handlers.deadlines.reminders import office, passing
+from handlers.deadlines.reminders import office, passing, recall
 from handlers.deadlines.reminders.passing import Lost
 from storage.models.people import Contact
-from storage.models.reminders import WAITING, Reminder, ReminderState
-from storage.models.traffic import MessageClass, OutboxMessage, OutboxState
+from storage.models.reminders import WAITING, Reminder
+from storage.models.traffic import MessageClass, OutboxMessage
 
 REASON = "opted_out"
 _STOP = frozenset({"huỷ", "hủy", "huy", "dừng", "dung", "stop"})
@@ -64,13 +64,19 @@ async def stop(
     )
     if stopped.scalar_one_or_none() is None:
         return posts
+    await _take_back_queued(session, contact_id, now)
     await _skip_waiting(session, contact_id, now)
-    await _skip_queued(session, contact_id, now)
     for post in posts:
         duties.note(session, now, post.actor, "opt out", "member", post.member.id)
         told = Reply("optout-office", {"name": post.member.name, "unit": post.unit.name})
         await office.tell(session, vault, post.unit.office_id, told, now)
     return posts
+
+
+async def _take_back_queued(session: AsyncSession, contact_id: int, now: datetime) -> None:
+    """What stands in the outbox and is not being sent yet does not go either."""
+    theirs = OutboxMessage.contact_id == contact_id
+    await recall.take_back(session, theirs & OutboxMessage.kind.in_(UNASKED), now)
 
 
 async def _skip_waiting(session: AsyncSession, contact_id: int, now: datetime) -> None:
@@ -86,29 +92,6 @@ async def _skip_waiting(session: AsyncSession, contact_id: int, now: datetime) -
         for one in waiting
     ]  # fmt: skip
     await passing.pass_on(session, lost, now)
-
-
-async def _skip_queued(session: AsyncSession, contact_id: int, now: datetime) -> None:
-    """What stands in the outbox and is not being sent yet does not go either."""
-    taken_back = await session.scalars(
-        update(OutboxMessage)
-        .where(
-            OutboxMessage.contact_id == contact_id,
-            OutboxMessage.state == OutboxState.QUEUED,
-            OutboxMessage.kind.in_(UNASKED),
-        )
-        .values(state=OutboxState.REJECTED, reply=None, error=REASON)
-        .returning(OutboxMessage.id)
-    )
-    ids = taken_back.all()
-    if not ids:
-        return
-    claimed = select(Reminder.id).where(Reminder.outbox_id.in_(ids))
-    await session.execute(
-        update(Reminder)
-        .where(Reminder.outbox_id.in_(ids) | Reminder.told_in.in_(claimed))
-        .values(state=ReminderState.SKIPPED, reason=REASON, at=now)
-    )
 
 
 async def resume(session: AsyncSession, contact_id: int, now: datetime) -> bool:

@@ -82,12 +82,12 @@ def _end(row: Any, now: datetime) -> dict[str, Any]:
 async def _end_merged(session: AsyncSession, failed: Sequence[Any], now: datetime) -> None:
     """What was told in a message that failed, failed with it."""
     ends = {row.id: _end(row, now) for row in failed}
-    found = await _told_in(session, failed)
+    found = await told_in(session, failed)
     if found:
         await session.execute(_END, [{**ends[row.told_in], "b_id": row.id} for row in found])
 
 
-async def _told_in(session: AsyncSession, carriers: Sequence[Any]) -> Sequence[Any]:
+async def told_in(session: AsyncSession, carriers: Sequence[Any]) -> Sequence[Any]:
     """They were written in the same transaction as their carrier, and bear its instant."""
     found = await session.execute(
         select(_TABLE)
@@ -115,7 +115,7 @@ async def _lost(session: AsyncSession, dead: Sequence[Any]) -> list[Lost]:
     carriers = await session.execute(
         select(_TABLE).where(_TABLE.c.id.in_([row.id for row in dead])).order_by(_TABLE.c.id)
     )
-    rows = [*carriers, *await _told_in(session, dead)]
+    rows = [*carriers, *await told_in(session, dead)]
     return [
         Lost(
             row.id, row.unit_id, row.deadline_id, row.step, row.recipient, row.contact_id,

@@ -123,18 +123,26 @@ async def list_work(_: Event, desk: Desk) -> Reply:
     found = await decisions.counts(desk.session, desk.officer, desk.now)
     if not found:
         return reply("registration_review-nothing")
-    waiting = sum(one.waiting for one in found)
-    missing = sum(one.missing for one in found)
-    more_time = sum(one.more_time for one in found)
-    answer = reply("registration_review-waiting", n=waiting, missing=missing, more_time=more_time)
+    sums = {kind: sum(getattr(one, kind) for one in found) for kind in decisions.TO_DO}
+    answer = reply("registration_review-waiting", **sums)
     for one in found[:PAGE]:
         answer = answer.offering(
             choice(
                 "registration_review-deadline-button", f"dv:d:{one.deadline.id}",
-                title=short(one.deadline.title, 60), n=one.waiting, missing=one.missing,
+                title=short(one.deadline.title, 60), what=_to_do(one, desk.contact.locale),
             )
         )  # fmt: skip
     return answer
+
+
+def _to_do(one: decisions.Count, locale: str) -> str:
+    """Only what there is."""
+    figures = {kind: getattr(one, kind) for kind in decisions.TO_DO}
+    return ", ".join(
+        i18n.say(locale, f"registration_review-to-do-{kind}", n=n)
+        for kind, n in figures.items()
+        if n
+    )
 
 
 async def show_deadline(query: CallbackQuery, desk: Desk) -> Reply:

@@ -49,6 +49,8 @@ class Count:
     returned: int
     accepted: int
     not_applicable: int
+    not_ours: int
+    """Of these, what no officer has opened since the unit said so."""
     missing: int
     """Past their date, and not handed in."""
     coming: int
@@ -76,7 +78,7 @@ async def counts(
     for one_id, oldest, *figures in await session.execute(query):
         deadline = await session.get_one(Deadline, one_id)
         figured = Count(deadline, **dict(zip(_KINDS, figures, strict=True)))
-        if deadline_id or figured.waiting or figured.more_time or figured.missing:
+        if deadline_id or any(getattr(figured, kind) for kind in TO_DO):
             found.append((oldest is None, oldest or deadline.due_at, figured))
     return [one for _, _, one in sorted(found, key=lambda each: each[:2])]
 
@@ -95,6 +97,14 @@ def _state(state: DutyState) -> ColumnElement[bool]:
     return Duty.state == state
 
 
+def _unread() -> ColumnElement[bool]:
+    read = select(Act.id).where(
+        Act.object_kind == "duty", Act.object_id == Duty.id, Act.verb == "read",
+        Act.actor.startswith("officer:", autoescape=True), Act.at >= Duty.state_at,
+    )  # fmt: skip
+    return ~read.correlate(Duty).exists()
+
+
 _NOT_BEGUN = (DutyState.NOT_STARTED, DutyState.IN_PROGRESS)
 _Kind = Callable[[datetime], ColumnElement[bool]]
 _KINDS: dict[str, _Kind] = {
@@ -103,12 +113,15 @@ _KINDS: dict[str, _Kind] = {
     "returned": lambda now: _state(DutyState.RETURNED),
     "accepted": lambda now: _state(DutyState.ACCEPTED),
     "not_applicable": lambda now: _state(DutyState.NOT_APPLICABLE),
+    "not_ours": lambda now: and_(_state(DutyState.NOT_APPLICABLE), _unread()),
     "missing": lambda now: and_(Duty.state.in_(_NOT_BEGUN), _past(now)),
     "coming": lambda now: and_(Duty.state.in_(_NOT_BEGUN), ~_past(now)),
     "late": lambda now: Duty.late.is_(True),
 }
 LISTED = ("waiting", "more_time", "missing", "late", "returned", "not_applicable")
 """The lists an officer can open."""
+TO_DO = ("waiting", "more_time", "not_ours", "missing")
+"""What puts a deadline before an officer."""
 
 
 @dataclass(frozen=True)
