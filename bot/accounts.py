@@ -25,6 +25,7 @@ COMMANDS = {
     "start": "start-command-start",
     "nhacviec": "start-command-deadlines",
     "ykien": "start-command-opinions",
+    "viectot": "start-command-deed",
     "tracuu": "start-command-receipt",
     "dangky": "registration-command",
     "trogiup": "start-command-help",

@@ -17,6 +17,7 @@ from handlers.consultations.review import jobs as review_jobs
 from handlers.deadlines.calendar import consultation_dates
 from handlers.deadlines.desk import digest
 from handlers.deadlines.reminders import planner, settle
+from handlers.deeds import checking, news
 from handlers.officers import jobs as officer_jobs
 from storage.models.traffic import (
     ChatLine,
@@ -54,6 +55,12 @@ def make_scheduler(base: Foundation) -> Scheduler:
     async def tell_offices(session: AsyncSession, now: datetime) -> None:
         await digest.tell_offices(session, base.vault, now)
 
+    async def escalate_checks(session: AsyncSession, now: datetime) -> None:
+        await checking.escalate(session, base.vault, now)
+
+    async def tell_of_deeds(session: AsyncSession, now: datetime) -> None:
+        await news.tell_waiting(session, base.vault, now)
+
     return Scheduler(
         base.db,
         [
@@ -65,6 +72,8 @@ def make_scheduler(base: Foundation) -> Scheduler:
             Job("plan reminders", 60, planner.plan),
             Job("settle reminders", 5, settle.settle),
             Job("tell of the unreachable", 300, tell_of_the_unreachable),
+            Job("checks of good deeds that are late", 300, escalate_checks),
+            Job("tell officers of good deeds", 300, tell_of_deeds),
             Job("forget old traffic", 3600, forget_traffic),
             Job("forget drafts", 3600, drafts.forget_drafts),
             Job("sweep files", 3600, partial(sweep_files, base.store)),

@@ -14,9 +14,13 @@ CHATS = (
     "handlers.start.chat",
     "handlers.officers.chat",
     "handlers.deadlines.chat",
+    "handlers.deeds.review_chat",
+    "handlers.deeds.check_chat",
+    "handlers.deeds.chat",
     "handlers.consultations.review.chat",
     "handlers.consultations.follow_up_chat",
     "handlers.deadlines.registration.receipt_chat",
+    "handlers.deeds.receipt_chat",
     "handlers.consultations.chat",
     "handlers.start.fallback",
 )
@@ -32,6 +36,7 @@ PAGES = (
     "handlers.deadlines.registration.pages.form",
     "handlers.deadlines.registration.pages.receipt",
     "handlers.deadlines.registration.review.web",
+    "handlers.deeds.pages",
 )
 
 

@@ -30,6 +30,7 @@ REVISIONS = (
     "0002_acts_are_final",
     "0003_units_and_deadlines",
     "0004_papers_of_a_notice",
+    "0005_good_deeds",
 )
 """Every revision in order. Kept here too, so that a start does not pay for importing alembic."""
 HEAD = REVISIONS[-1]

@@ -1,4 +1,4 @@
-"""What a new database starts with: the catalogues of awards and of movements, as far as known."""
+"""What a new database starts with: awards, movements, fields and groups of people."""
 
 from __future__ import annotations
 
@@ -11,19 +11,31 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.models.consultations import Award
 from storage.models.deadlines import Movement
+from storage.models.deeds import DeedField, DeedGroup
+
+CATALOGUES: tuple[tuple[type[Award | Movement | DeedField | DeedGroup], str], ...] = (
+    (Award, "awards.json"),
+    (Movement, "movements_vn.json"),
+    (DeedField, "deed_fields_vn.json"),
+    (DeedGroup, "deed_groups_vn.json"),
+)
 
 
 async def load_catalogue(session: AsyncSession) -> int:
-    """Adds the awards and movements that are missing and returns how many; never touches one that
-    is there, so what an office corrected stays corrected."""
-    awards = set(await session.scalars(select(Award.code)))
-    movements = set(await session.scalars(select(Movement.code)))
-    new_awards = [row for row in shipped("awards.json") if row["code"] not in awards]
-    new_movements = [row for row in shipped("movements_vn.json") if row["code"] not in movements]
-    session.add_all(Award(for_kinds=row.pop("for"), **row) for row in new_awards)
-    session.add_all(Movement(**row) for row in new_movements)
+    """Adds the rows that are missing and returns how many; never touches one that is there, so
+    what an office corrected stays corrected."""
+    added = 0
+    for model, name in CATALOGUES:
+        known = set(await session.scalars(select(model.code)))
+        new = [_columns(row) for row in shipped(name) if row["code"] not in known]
+        session.add_all(model(**row) for row in new)
+        added += len(new)
     await session.flush()
-    return len(new_awards) + len(new_movements)
+    return added
+
+
+def _columns(row: dict[str, Any]) -> dict[str, Any]:
+    return {"for_kinds" if name == "for" else name: value for name, value in row.items()}
 
 
 def shipped(name: str) -> list[dict[str, Any]]:

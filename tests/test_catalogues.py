@@ -17,6 +17,8 @@ from babel.messages.pofile import read_po
 from bot import i18n
 from bot.pictures import Mark
 from handlers.deadlines.calendar.service import Terms
+from handlers.deeds.news import PUBLIC_STEPS
+from handlers.deeds.steps import CHANGED
 from storage.models.consultations import (
     CandidateKind,
     IdentityLevel,
@@ -25,6 +27,7 @@ from storage.models.consultations import (
     Stance,
 )
 from storage.models.deadlines import Audience, DeadlineState, DutyState, Work
+from storage.models.deeds import CheckAnswer, DeedState, Known, Relation, SubjectKind
 from storage.models.reminders import ReminderState
 from storage.models.units import MemberRank, SeatRank, UnitKind
 
@@ -71,6 +74,31 @@ REASONS = [
 ]  # fmt: skip
 
 DYNAMIC = {
+    "deeds-state-{}": _but(DeedState),
+    "deeds-ways-{}": _but(DeedState),
+    "deed_news-{}": [str(one) for one in PUBLIC_STEPS],
+    "deed_check-{}-button": _but(CheckAnswer),
+    "deed_check-ask-{}": _but(CheckAnswer),
+    "deed_check-said-{}": _but(CheckAnswer),
+    "deed_check-news-{}": _but(CheckAnswer),
+    "deed_review-same-{}": ["source", "words", "invitation"],
+    "tell-ask-name-{}": _but(SubjectKind),
+    "tell-kind-{}": _but(SubjectKind),
+    "tell-kind-{}-button": _but(SubjectKind),
+    "tell-relation-{}": _but(Relation),
+    "tell-relation-{}-button": _but(Relation),
+    "tell-known-{}": _but(Known),
+    "tell-change-{}-button": list(CHANGED),
+    "tell-shares-{}": [
+        "words",
+        "name",
+        "place",
+        "day",
+        "name-place",
+        "name-day",
+        "place-day",
+        "name-place-day",
+    ],
     "duty-{}": _but(DutyState),
     "calendar-state-{}": _but(DeadlineState),
     "calendar-kind-{}": _but(UnitKind),

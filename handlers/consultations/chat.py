@@ -14,14 +14,14 @@ from aiogram.dispatcher.event.bases import SkipHandler
 from aiogram.filters import Command, CommandObject, CommandStart, StateFilter
 from aiogram.types import CallbackQuery, Message
 
+from bot.concerns import looks_like_denunciation
 from bot.contacts import Contact
+from bot.identity import checked_address, checked_name, checked_telephone
 from bot.limits import Limit, count, refuse_beyond, source_of
+from bot.locations import place_of
 from bot.replies import Reply, UserError, choice, reply
 from bot.text import tidy
 from handlers.consultations import service, uploads
-from handlers.consultations.concerns import looks_like_denunciation
-from handlers.consultations.identity import checked_address, checked_name, checked_telephone
-from handlers.consultations.places import place_of
 from handlers.consultations.search import find_candidates
 from handlers.consultations.steps import (
     HELP,

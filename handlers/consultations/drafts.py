@@ -16,6 +16,7 @@ from storage.models.consultations import (
     RestrictedMatter,
 )
 from storage.models.deadlines import Submission
+from storage.models.deeds import Deed, DeedFile, DeedReport
 from storage.models.people import Contact, Person
 from storage.models.traffic import OutboxMessage, OutboxState, StoredFile
 
@@ -31,16 +32,17 @@ async def forget_dialogue(session: AsyncSession, contact_id: int, now: datetime)
     """
     contact = await session.get_one(Contact, contact_id, with_for_update=True)
     draft = contact.data.get("draft") or {}
+    deed = contact.data.get("deed") or {}
     contact.state, contact.data, contact.offered = None, {}, []
-    if draft.get("person_id"):
-        service.forget(await session.get_one(Person, draft["person_id"]), now)
+    for person_id in filter(None, (draft.get("person_id"), deed.get("person_id"))):
+        service.forget(await session.get_one(Person, person_id), now)
     await session.execute(
         update(OutboxMessage)
         .where(OutboxMessage.contact_id == contact_id, OutboxMessage.state.in_(_WAITING))
         .values(state=OutboxState.REJECTED, reply=None, error="erased")
     )
     sent = await session.scalars(select(StoredFile.id).where(StoredFile.contact_id == contact_id))
-    loose = {*sent, *draft.get("file_ids", [])}
+    loose = {*sent, *draft.get("file_ids", []), *deed.get("file_ids", [])}
     loose -= await _held_elsewhere(session) if loose else set()
     return await uploads.discard(session, loose)
 
@@ -57,6 +59,8 @@ async def forget_drafts(session: AsyncSession, now: datetime) -> None:
         Person.id.in_(
             select(RestrictedMatter.person_id).where(RestrictedMatter.person_id.is_not(None))
         ),
+        Person.id.in_(select(Deed.subject_id)),
+        Person.id.in_(select(DeedReport.person_id)),
     )
     await session.execute(
         update(Person)
@@ -87,14 +91,15 @@ async def _forget_files(session: AsyncSession, before: datetime) -> None:
 
 
 async def _held_elsewhere(session: AsyncSession) -> set[str]:
-    """Files listed in the rows of matters, and of what units handed in, alone."""
+    """Files that no opinion names: of matters, of what units handed in, and of good deeds."""
     matters = select(RestrictedMatter.file_ids).where(
         cast(RestrictedMatter.file_ids, Text) != "[]"
     )
     handed_in = select(Submission.file_ids).where(cast(Submission.file_ids, Text) != "[]")
-    return {
+    listed = {
         file_id
         for held in (matters, handed_in)
         for file_ids in await session.scalars(held)
         for file_id in file_ids
     }
+    return listed | set(await session.scalars(select(DeedFile.file_id)))

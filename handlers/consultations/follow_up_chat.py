@@ -18,11 +18,11 @@ from aiogram.types import CallbackQuery, Message
 
 from bot import receipts
 from bot.limits import count, source_of
+from bot.locations import place_of
 from bot.receipts import looks_like_code, tidy_code
 from bot.replies import Reply, UserError, Word, choice, reply
 from bot.text import tidy
 from handlers.consultations import erasing, service, uploads
-from handlers.consultations.places import place_of
 from handlers.consultations.steps import (
     HELP,
     HOME,

@@ -11,6 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
 from bot import receipts
+from bot.identity import forget as forget
+from bot.identity import identity as identity
+from bot.identity import new_person as new_person
+from bot.identity import seal_identity as seal_identity
 from bot.replies import Until, UserError
 from bot.text import fold, tidy
 from bot.vault import Vault
@@ -527,39 +531,6 @@ def _refuse_ended(opinion: Opinion) -> None:
 # Who a person is
 
 
-def new_person(session: AsyncSession, vault: Vault, now: datetime) -> Person:
-    person = Person(id=new_id(), wrapped_key=vault.new_person_key(), made_at=now)
-    session.add(person)
-    return person
-
-
-def seal_identity(
-    vault: Vault, person: Person, *, name: str = "", telephone: str = "", postal_address: str = ""
-) -> None:
-    """Seals each value given into the person's row. Raises UserError on a forgotten person."""
-    if person.wrapped_key is None:
-        raise UserError("common-start-again")
-    given = {"name": name, "telephone": telephone, "postal_address": postal_address}
-    for column, value in given.items():
-        if value:
-            place = f"people.{column}:{person.id}"
-            setattr(person, column, vault.seal(person.wrapped_key, value, place))
-
-
-def identity(vault: Vault, person: Person | None) -> dict[str, str]:
-    """{name, telephone, postal_address}; empty once the person was forgotten."""
-    if person is None or person.wrapped_key is None:
-        return {}
-    known = {}
-    for column in ("name", "telephone", "postal_address"):
-        sealed = getattr(person, column)
-        if sealed:
-            known[column] = vault.unseal(
-                person.wrapped_key, sealed, f"people.{column}:{person.id}"
-            )
-    return known
-
-
 async def lacking_identity(
     session: AsyncSession, vault: Vault, level: IdentityLevel, person_id: str | None
 ) -> str | None:
@@ -567,13 +538,6 @@ async def lacking_identity(
     person = await session.get(Person, person_id) if person_id else None
     known = identity(vault, person)
     return next((one for one in REQUIRED[level] if one not in known), None)
-
-
-def forget(person: Person, now: datetime) -> None:
-    """Destroys the key: what is sealed can never be read again."""
-    person.wrapped_key = None
-    person.name = person.telephone = person.postal_address = person.chat_address = None
-    person.forgotten_at = now
 
 
 def note(

@@ -98,6 +98,7 @@ async def greet(
     hello = reply("start-hello", office=office.name if office else "").offering(
         *way_back(data),
         choice("start-consultations-button", "list"),
+        choice("start-deed-button", "vt:start"),
         choice("start-receipt-button", "receipt"),
         (choice("start-help-button", "help"), choice("start-language-button", "lang:ask")),
     )
@@ -111,8 +112,10 @@ async def greet(
 
 
 def way_back(held: Mapping[str, Any]) -> tuple[Choice, ...]:
-    """The button that leads back into a draft, where there is one."""
-    return (choice("start-draft-button", "resume"),) if held.get("draft") else ()
+    """The buttons that lead back into drafts, where there are any."""
+    opinion = (choice("start-draft-button", "resume"),) if held.get("draft") else ()
+    deed = (choice("start-deed-draft-button", "vt:resume"),) if held.get("deed") else ()
+    return opinion + deed
 
 
 async def help_me(_: Event, state: FSMContext, settings: Settings) -> Reply:

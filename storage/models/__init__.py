@@ -4,6 +4,7 @@ from storage.models.base import Base
 from storage.models.calendar import CalendarCoverage, CalendarDay
 from storage.models.consultations import Consultation
 from storage.models.deadlines import Deadline
+from storage.models.deeds import Deed
 from storage.models.office import Office
 from storage.models.people import Person
 from storage.models.reminders import Reminder
@@ -16,6 +17,7 @@ __all__ = [
     "CalendarDay",
     "Consultation",
     "Deadline",
+    "Deed",
     "InboxEvent",
     "Office",
     "Person",

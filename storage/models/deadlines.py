@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, TypedDict
 
@@ -32,6 +32,14 @@ class Movement(Base):
     source: Mapped[str] = mapped_column(String(500))
     verified: Mapped[bool]
     ended: Mapped[bool] = mapped_column(Boolean, default=False)
+    starts_on: Mapped[date | None] = mapped_column(Date)
+    ends_on: Mapped[date | None] = mapped_column(Date)
+    """Its last day; `ended` is what somebody said."""
+    targets: Mapped[list[str]] = mapped_column(JSON, default=list)
+    criteria: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """By which deeds and registrations are judged in it, in words."""
+    takes_part: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """UnitKinds and codes of groups of people; everybody when empty."""
 
 
 class Work(StrEnum):

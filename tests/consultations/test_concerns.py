@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from handlers.consultations.concerns import looks_like_denunciation
+from bot.concerns import looks_like_denunciation
 
 
 @pytest.mark.parametrize(

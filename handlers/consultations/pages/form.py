@@ -21,6 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import receipts
+from bot.concerns import looks_like_denunciation
 from bot.limits import Limit, count, refuse_beyond
 from bot.replies import Reply, UserError, Word
 from bot.uploads import RefusedUpload
@@ -28,7 +29,6 @@ from bot.vault import Vault
 from bot.web.posted import Admit, Posted, add_files, admit_file, read_form
 from bot.web.server import locale_of, own_session, services, session_of, source_of
 from handlers.consultations import service, uploads
-from handlers.consultations.concerns import looks_like_denunciation
 from handlers.consultations.pages import opinion_form
 from handlers.consultations.pages.consultations import About, about_of, show
 from handlers.consultations.pages.files import qr

@@ -8,12 +8,12 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.identity import checked_address, checked_name, checked_telephone
 from bot.replies import Reply, UserError
 from bot.text import tidy
 from bot.vault import Vault
 from bot.web.posted import Posted
 from handlers.consultations import service
-from handlers.consultations.identity import checked_address, checked_name, checked_telephone
 from storage.models.base import new_id
 from storage.models.consultations import IdentityLevel, Stance
 

@@ -1,0 +1,231 @@
+"""A unit's person says whether a good deed is true, from the telephone.
+
+clerk: (told that something is to be checked) [open]   bot: place, day, field, until when; buttons
+clerk: [it is so]        bot: a photo or a few words, please
+clerk: (photo) [send]    bot: thank you; the office and those who told it hear of it
+clerk: [it is not so] | [cannot be checked]  "why"  [send]
+clerk: /xacminh          bot: everything that waits for an answer
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from aiogram import F, Router
+from aiogram.filters import Command, StateFilter
+from aiogram.fsm.state import State, StatesGroup
+from aiogram.types import CallbackQuery, Message
+
+from bot import places
+from bot.hearing import Hears
+from bot.locations import place_of
+from bot.receipts import tidy_code
+from bot.replies import Reply, Until, UserError, Word, choice, link, reply
+from bot.text import tidy
+from handlers.deeds import checking, forms, reading, service
+from handlers.deeds.checking import Asked
+from handlers.deeds.reading import Reading
+from handlers.deeds.steps import HELP, HOME, Turn, discard, full_name, give_turn
+from storage.models.deeds import CheckAnswer, Deed, DeedField
+
+Event = Message | CallbackQuery
+_DRAFT = "deed_check"
+LIST = choice("deed_check-list-button", "vx:list")
+
+
+class Checking(StatesGroup):
+    saying = State()
+
+
+@dataclass
+class Answer:
+    """What a clerk has said so far; the words lie sealed, because they may name people."""
+
+    check_id: str
+    said: str
+    sealed: str = ""
+    files: list[str] = field(default_factory=list)
+
+
+def router() -> Router:
+    chat = Router(name="deed_checks")
+    chat.message.filter(Hears(Checking))
+    give_turn(chat)
+    chat.message.register(list_checks, Command("xacminh", "check"))
+    press = chat.callback_query.register
+    press(list_checks, F.data == "vx:list")
+    press(open_one, F.data.startswith("vx:o:"))
+    press(choose, F.data.startswith("vx:a:"))
+    press(send, F.data == "vx:send", Checking.saying)
+    press(cancel, F.data == "vx:cancel")
+    press(list_checks, F.data.startswith("vx:"))
+    saying = StateFilter(Checking)
+    chat.message.register(cancel, Command("huy", "cancel"), saying)
+    plain = (F.text, ~F.text.startswith("/"), ~F.text.func(tidy_code))
+    chat.message.register(take_words, saying, *plain)
+    chat.message.register(take_more, saying, ~F.text)
+    return chat
+
+
+async def list_checks(_: Event, turn: Turn) -> Reply:
+    await _leave(turn)
+    found = await checking.open_checks(turn.session, turn.contact.id)
+    if not found:
+        return reply("deed_check-none").offering((HOME,), HELP)
+    answer = reply("deed_check-list", n=len(found))
+    for one in found:
+        place = place_in_words(one.deed)
+        answer = answer.offering(
+            choice(
+                "deed_check-one-button", f"vx:o:{one.check.id}", place=place,
+                due=Until(one.check.due_at),
+            )
+        )  # fmt: skip
+    return answer.offering((HOME,), HELP)
+
+
+async def open_one(query: CallbackQuery, turn: Turn) -> Reply:
+    await _leave(turn)
+    asked = await _hold(turn, (query.data or "").removeprefix("vx:o:"))
+    return await _card(turn, asked)
+
+
+async def _hold(turn: Turn, check_id: str) -> Asked:
+    try:
+        return await checking.hold(turn.session, turn.contact.id, check_id)
+    except UserError as error:
+        raise error.offering(LIST, HOME) from None
+
+
+async def _card(turn: Turn, asked: Asked) -> Reply:
+    """Facts only; names and words open on the office's own page for ten minutes."""
+    deed, check = asked.deed, asked.check
+    tellers = await service.reports_of(turn.session, deed)
+    field = await turn.session.get(DeedField, deed.field_code) if deed.field_code else None
+    address = reading.sign(turn.vault, turn.links, Reading(asked.post.actor, deed.id, check.id))
+    answers = [choice(f"deed_check-{one}-button", f"vx:a:{one}:{check.id}") for one in CheckAnswer]
+    name = "—"
+    if field is not None:
+        name = field.name_en if turn.contact.locale == "en" else field.name_vi
+    return reply(
+        "deed_check-card", unit=asked.post.unit.name, place=place_in_words(deed),
+        day=deed.happened_on or "—", field=name, n=len(tellers), due=Until(check.due_at),
+        kind=Word(f"tell-kind-{deed.subject_kind}"),
+    ).offering(link("deed_check-page-button", address), *answers, LIST, (HOME,), HELP)  # fmt: skip
+
+
+def place_in_words(deed: Deed) -> str:
+    place = places.by_code(deed.commune) or places.by_code(deed.province)
+    return full_name(place) if place else "—"
+
+
+# The answer
+
+
+async def choose(query: CallbackQuery, turn: Turn) -> Reply:
+    said, _, check_id = (query.data or "").removeprefix("vx:a:").partition(":")
+    asked = await _hold(turn, check_id)
+    if said not in CheckAnswer.__members__.values():
+        return await _card(turn, asked)
+    await _leave(turn)
+    await _keep(turn, Answer(check_id, said))
+    await turn.state.set_state(Checking.saying)
+    return reply(f"deed_check-ask-{CheckAnswer(said)}").offering(*_ways(asked))
+
+
+def _ways(asked: Asked) -> tuple[Any, ...]:
+    back = choice("common-back-button", f"vx:o:{asked.check.id}")
+    return (back, choice("common-cancel-button", "vx:cancel")), HELP
+
+
+async def take_words(message: Message, turn: Turn) -> Reply:
+    return await _add(turn, message.text or "", [], "")
+
+
+async def take_more(message: Message, turn: Turn) -> Reply:
+    """Photos, voice, a place on the map; a caption is words. An album is answered once."""
+    for file in turn.files:
+        if "refused" in file:
+            raise UserError(file["refused"], **file["args"])
+    words = tidy(message.caption or "") or place_of(message, turn.contact.locale)
+    album = f"album:{message.media_group_id}" if message.media_group_id else ""
+    return await _add(turn, words, [file["id"] for file in turn.files], album)
+
+
+async def _add(turn: Turn, words: str, files: list[str], album: str) -> Reply:
+    held = await _held(turn)
+    asked = await _hold(turn, held.check_id)
+    before = _words(turn, held)
+    said = forms.checked_words(f"{before}\n{words}" if before and words else before or words)
+    held.files += files
+    if len(held.files) > forms.MOST_FILES:
+        raise UserError("deeds-too-many-files", most=forms.MOST_FILES).once(album)
+    held.sealed = b64encode(turn.vault.seal_system(said.encode(), _place(turn))).decode()
+    await _keep(turn, held)
+    read_back = Reply(
+        "deed_check-read-back",
+        {
+            "said": Word(f"deed_check-said-{CheckAnswer(held.said)}"), "words": said or "—",
+            "n": len(held.files),
+        },
+        once=album,
+    )  # fmt: skip
+    return read_back.offering(choice("deed_check-send-button", "vx:send"), *_ways(asked))
+
+
+async def send(_: CallbackQuery, turn: Turn) -> Reply:
+    held = await _held(turn)
+    asked = await _hold(turn, held.check_id)
+    await checking.answer(
+        turn.session, turn.vault, asked, CheckAnswer(held.said), _words(turn, held), held.files,
+        turn.now,
+    )  # fmt: skip
+    await _forget(turn)
+    return reply("deed_check-thanks").offering(LIST, (HOME,))
+
+
+async def cancel(_: Event, turn: Turn) -> Reply:
+    await _leave(turn)
+    return reply("deed_check-cancelled").offering(LIST, (HOME,))
+
+
+# What was said so far
+
+
+async def _held(turn: Turn) -> Answer:
+    held = (await turn.state.get_data()).get(_DRAFT)
+    if not held:
+        raise UserError("common-start-again").offering(LIST)
+    return Answer(**held)
+
+
+def _words(turn: Turn, held: Answer) -> str:
+    if not held.sealed:
+        return ""
+    return turn.vault.unseal_system(b64decode(held.sealed), _place(turn)).decode()
+
+
+def _place(turn: Turn) -> str:
+    return f"deed-check:{turn.contact.id}"
+
+
+async def _keep(turn: Turn, held: Answer) -> None:
+    await turn.state.update_data({_DRAFT: asdict(held)})
+
+
+async def _leave(turn: Turn) -> None:
+    """Another check, or none: what was begun is given up with its files."""
+    held = (await turn.state.get_data()).get(_DRAFT)
+    if held:
+        await discard(turn.session, held["files"])
+    await _forget(turn)
+
+
+async def _forget(turn: Turn) -> None:
+    if await turn.state.get_state() == Checking.saying.state:
+        await turn.state.set_state(None)
+    data = await turn.state.get_data()
+    if data.pop(_DRAFT, None) is not None:
+        await turn.state.set_data(data)

@@ -1,0 +1,132 @@
+"""How a good deed goes on, by its receipt; and what officers and units read of it, by a link.
+
+GET /tracuu/deed/PASS    where it stands, for whoever told it
+GET /officer/deed/LINK   names, words and files, for ten minutes; each reading is an act
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from aiohttp import web
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot import identity, receipts
+from bot.replies import UserError, Word
+from bot.vault import Vault
+from bot.web.server import download, own_session, page, services, session_of
+from handlers.deeds import reading, service, stages
+from handlers.deeds.check_chat import place_in_words
+from handlers.deeds.forms import Told
+from handlers.deeds.reading import Reading
+from storage.models.deeds import Deed, DeedFile, DeedReport
+from storage.models.people import Person
+from storage.models.traffic import StoredFile
+
+routes = web.RouteTableDef()
+
+
+@routes.get("/tracuu/deed/{signed}")
+async def show_standing(request: web.Request) -> web.Response:
+    """Old, forged or erased: back to where the code is typed."""
+    session, vault = session_of(request), services(request).vault
+    receipt = await receipts.passed(session, vault, request.match_info["signed"], service.RECEIPT)
+    found = await service.standing(session, vault, receipt.subject_id) if receipt else None
+    if found is None:
+        raise web.HTTPSeeOther("/tracuu")
+    state = Word(f"deeds-state-{found.state}")
+    return page(request, "deeds/standing.html", found=found, state=state)
+
+
+@dataclass(frozen=True)
+class Witness:
+    """One report, opened. Who tells it is for officers only."""
+
+    number: int
+    relation: Word
+    told: Told
+    who: str
+
+
+@routes.get("/officer/deed/{signed}", allow_head=False)
+@own_session
+async def read(request: web.Request) -> web.StreamResponse:
+    """A GET that writes: only to the log of acts, which is why it opens its own transaction."""
+    known = services(request)
+    asked = reading.unsign(known.vault, request.match_info["signed"])
+    if asked is None:
+        raise UserError("deed_pages-link-old")
+    async with known.db.transaction() as session:
+        if not await reading.may_read(session, asked):
+            raise UserError("deed_pages-link-old")
+        deed = await session.get_one(Deed, asked.deed_id)
+        files = await _files(session, deed)
+        verb = "read file" if asked.file_id else "read names"
+        verb = "read original" if asked.original else verb
+        stages.note(session, known.clock(), asked.reader, verb, deed.id, asked.file_id)
+        if not asked.file_id:
+            name = await service.subject_name(session, known.vault, deed)
+            witnesses = await _witnesses(session, known.vault, deed, asked)
+            return _whole(request, asked, deed, name, witnesses, files)
+    file = next((one for one in files if one.id == asked.file_id), None)
+    if file is None or (asked.original and not asked.is_officers):
+        raise UserError("deed_pages-link-old")
+    sha256 = (file.original_sha256 if asked.original else None) or file.sha256
+    return download(await asyncio.to_thread(known.store.read, sha256), file.mime, file.name)
+
+
+async def _files(session: AsyncSession, deed: Deed) -> Sequence[StoredFile]:
+    found = await session.scalars(
+        select(StoredFile)
+        .join(DeedFile, DeedFile.file_id == StoredFile.id)
+        .where(DeedFile.deed_id == deed.id)
+        .order_by(DeedFile.added_at, StoredFile.id)
+    )
+    return found.all()
+
+
+async def _witnesses(
+    session: AsyncSession, vault: Vault, deed: Deed, asked: Reading
+) -> list[Witness]:
+    found = []
+    for row in await service.reports_of(session, deed):
+        told = await service.told_in(session, vault, row)
+        if told is not None:
+            who = await _who(session, vault, row) if asked.is_officers else ""
+            relation = Word(f"tell-relation-{row.relation}")
+            found.append(Witness(row.number, relation, told, who))
+    return found
+
+
+async def _who(session: AsyncSession, vault: Vault, row: DeedReport) -> str:
+    known = identity.identity(vault, await session.get(Person, row.person_id))
+    return ", ".join(known.values())
+
+
+def _whole(
+    request: web.Request,
+    asked: Reading,
+    deed: Deed,
+    name: str,
+    witnesses: Sequence[Witness],
+    files: Sequence[StoredFile],
+) -> web.Response:
+    vault = services(request).vault
+    downloads = [
+        (
+            file.name,
+            reading.sign(vault, "", replace(asked, file_id=file.id)),
+            reading.sign(vault, "", replace(asked, file_id=file.id, original=True))
+            if asked.is_officers and file.original_sha256
+            else "",
+        )
+        for file in files
+    ]
+    return page(
+        request, "deeds/officer.html", deed=deed, name=name, witnesses=witnesses,
+        downloads=downloads, place=place_in_words(deed),
+        state=Word(f"deeds-state-{deed.state}"),
+    )  # fmt: skip
