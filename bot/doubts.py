@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Select, or_, select, update
+from sqlalchemy import Select, bindparam, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import replies
@@ -107,7 +107,7 @@ class Doubts:
         """One beacon serves all that wait for it."""
 
     async def are_due(self, session: AsyncSession, now: datetime) -> bool:
-        return bool(await session.scalar(_due(select(OutboxMessage.id), now).limit(1)))
+        return bool(await session.scalar(_ANY_DUE, {"now": now}))
 
     async def settle(self) -> None:
         """Looks at some that have been quiet long enough."""
@@ -261,7 +261,7 @@ class Doubts:
             log.info("a doubt was settled", state=verdict.state, why=verdict.why)
 
 
-def _due(wanted: Select[Any], now: datetime) -> Select[Any]:
+def _due(wanted: Select[Any], now: Any) -> Select[Any]:
     """Quiet long enough, and nobody is at it."""
     return wanted.where(
         OPEN,
@@ -269,6 +269,12 @@ def _due(wanted: Select[Any], now: datetime) -> Select[Any]:
         OutboxMessage.due_at <= now,
         or_(OutboxMessage.lease_until.is_(None), OutboxMessage.lease_until < now),
     )
+
+
+_ANY_DUE = _due(select(OutboxMessage.id), bindparam("now", type_=OutboxMessage.due_at.type)).limit(
+    1
+)
+"""Built once: it is asked twice a second."""
 
 
 def _aside(why: str) -> Verdict:

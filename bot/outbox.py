@@ -296,7 +296,7 @@ class Outbox:
         async with self._db.transaction() as session:
             left = await session.execute(select(_TABLE.c.id).where(OPEN, sending))
             await self._take_from_the_dead(session, [row.id for row in left], now)
-            replies_left = await session.execute(_open_messages(_replies_due(now)))
+            replies_left = await session.execute(_REPLIES_LEFT, {"now": now})
             rows = replies_left.all()
             await self._hold(session, rows, now)
         self.hand_over(self._opened(rows))
@@ -327,14 +327,8 @@ class Outbox:
 
     async def _see_to(self, session: AsyncSession, now: datetime) -> list[Owed]:
         """What its sender left behind, doubts, messages to nowhere; claims replies put off."""
-        ownerless = (_COLUMN.state == OutboxState.SENDING) & (_COLUMN.lease_until < now)
-        nowhere = (
-            (_COLUMN.state == OutboxState.QUEUED)
-            & (_COLUMN.due_at <= now)
-            & tuple_(Contact.channel, Contact.account).not_in(list(self._channels))
-        )
-        found = _open_messages(or_(ownerless, nowhere, _replies_due(now)))
-        rows = (await session.execute(found.limit(BATCH))).all()
+        which = {"now": now, "accounts": list(self._channels)}
+        rows = (await session.execute(_LEFT_BEHIND, which)).all()
         dead = [row.id for row in rows if row.state == OutboxState.SENDING]
         await self._take_from_the_dead(session, dead, now)
         if await self._doubts.are_due(session, now):
@@ -446,8 +440,12 @@ class Outbox:
         """`after`: only what was stored since that id."""
         if most < 1:
             return []
-        due = _due_paced(key, now, list(self._lanes)).where(_COLUMN.id > after).limit(most)
-        return list((await session.execute(due)).all())
+        channel, account = key
+        which = {
+            "now": now, "channel": channel, "account": account, "after": after, "most": most,
+            "busy": list(self._lanes)[:MOST_BUSY],
+        }  # fmt: skip
+        return list((await session.execute(_DUE_PACED, which)).all())
 
     async def _wanted(
         self, session: AsyncSession, rows: Sequence[Any], now: datetime
@@ -751,15 +749,27 @@ def _open_messages(which: Any) -> Select[Any]:
     )  # fmt: skip
 
 
-def _replies_due(now: datetime) -> Any:
-    return and_(
-        _COLUMN.state == OutboxState.QUEUED,
-        _COLUMN.kind == MessageClass.REPLY,
-        _COLUMN.due_at <= now,
+# Built once: they are asked twice a second, and building one costs more than asking it.
+
+_NOW = bindparam("now", type_=_COLUMN.due_at.type)
+_REPLIES_DUE = and_(
+    _COLUMN.state == OutboxState.QUEUED,
+    _COLUMN.kind == MessageClass.REPLY,
+    _COLUMN.due_at <= _NOW,
+)
+_REPLIES_LEFT = _open_messages(_REPLIES_DUE)
+_LEFT_BEHIND = _open_messages(
+    or_(
+        (_COLUMN.state == OutboxState.SENDING) & (_COLUMN.lease_until < _NOW),
+        (_COLUMN.state == OutboxState.QUEUED)
+        & (_COLUMN.due_at <= _NOW)
+        & tuple_(Contact.channel, Contact.account).not_in(bindparam("accounts", expanding=True)),
+        _REPLIES_DUE,
     )
+).limit(BATCH)
 
 
-def _due_paced(key: tuple[str, str], now: datetime, busy: list[int]) -> Select[Any]:
+def _due_paced() -> Select[Any]:
     """One for each contact: where something is under way or in doubt, the next waits for it."""
     before = _TABLE.alias()
     earlier = (
@@ -769,7 +779,7 @@ def _due_paced(key: tuple[str, str], now: datetime, busy: list[int]) -> Select[A
             before.c.id < _COLUMN.id,
             or_(
                 before.c.state.in_((OutboxState.SENDING, OutboxState.IN_DOUBT)),
-                and_(before.c.state == OutboxState.QUEUED, before.c.due_at <= now),
+                and_(before.c.state == OutboxState.QUEUED, before.c.due_at <= _NOW),
             ),
         )
         .exists()
@@ -777,15 +787,18 @@ def _due_paced(key: tuple[str, str], now: datetime, busy: list[int]) -> Select[A
     due = and_(
         _COLUMN.state == OutboxState.QUEUED,
         _COLUMN.kind != MessageClass.REPLY,
-        _COLUMN.due_at <= now,
-        _COLUMN.contact_id.not_in(busy[:MOST_BUSY]),
-        Contact.channel == key[0],
-        Contact.account == key[1],
+        _COLUMN.due_at <= _NOW,
+        _COLUMN.id > bindparam("after"),
+        _COLUMN.contact_id.not_in(bindparam("busy", expanding=True)),
+        Contact.channel == bindparam("channel"),
+        Contact.account == bindparam("account"),
         ~earlier,
     )
-    return _open_messages(due).order_by(None).order_by(_COLUMN.due_at, _COLUMN.id)
+    in_order = _open_messages(due).order_by(None).order_by(_COLUMN.due_at, _COLUMN.id)
+    return in_order.limit(bindparam("most"))
 
 
+_DUE_PACED = _due_paced()
 _OWE = insert(_TABLE).returning(_TABLE.c.id, sort_by_parameter_order=True)
 _FINISHED = (
     update(_TABLE)

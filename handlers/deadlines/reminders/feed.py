@@ -97,19 +97,14 @@ async def _hold_contacts(
     session: AsyncSession, now: datetime, most: int, channel: str, account: str
 ) -> dict[int, Any]:
     """At most `most` of them, whoever has waited longest first."""
-    due = (
-        CONTACTS.join(Reminder, Reminder.contact_id == Contact.id)
-        .where(WAITING, Reminder.due_at <= now)
-        .where(Contact.channel == channel, Contact.account == account)
-        .order_by(Reminder.due_at, Reminder.contact_id)
-    )
+    account_of = {"channel": channel, "account": account, "now": now}
     held: dict[int, Any] = {}
     for _ in range(LOOKS):
         room = most - len(held)
         if room < 1:
             break
-        others = due.where(Reminder.contact_id.not_in(list(held))) if held else due
-        found = (await session.execute(others.limit(room))).all()
+        which = {**account_of, "held": list(held), "most": room}
+        found = (await session.execute(_CONTACTS_DUE, which)).all()
         held.update((row.id, row) for row in found)
         if len(found) < room:
             break
@@ -410,6 +405,19 @@ CONTACTS = select(
     Contact.quiet_until,
 ).with_for_update(of=Contact, skip_locked=True, key_share=True)  # fmt: skip
 """All that sorting needs to know of them, and each free at this moment."""
+_CONTACTS_DUE = (
+    CONTACTS.join(Reminder, Reminder.contact_id == Contact.id)
+    .where(
+        WAITING,
+        Reminder.due_at <= bindparam("now", type_=_TABLE.c.due_at.type),
+        Contact.channel == bindparam("channel"),
+        Contact.account == bindparam("account"),
+        Reminder.contact_id.not_in(bindparam("held", expanding=True)),
+    )
+    .order_by(Reminder.due_at, Reminder.contact_id)
+    .limit(bindparam("most"))
+)
+"""Built once: it is asked twice a second."""
 ROWS = (
     select(
         _TABLE.c.id, _TABLE.c.unit_id, _TABLE.c.deadline_id, _TABLE.c.step, _TABLE.c.recipient,
