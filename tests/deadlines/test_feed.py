@@ -491,6 +491,20 @@ async def test_officers_are_told_that_day_who_is_not_reached(lite: Stage) -> Non
     assert "• Xã X1: focal X1" in i18n.words(message, "vi")
 
 
+async def test_officers_are_told_of_a_block_that_no_reminder_met(lite: Stage) -> None:
+    await furnish(lite)
+    await lite.ground.officer(where=TELEGRAM)
+    session = lite.ground.session
+    assert await settle.tell_officers(session, VAULT, at("2027-03-24", 8)) == 0
+    blocked = update(Contact).where(Contact.id == 1).values(blocked=True)
+    await session.execute(blocked)
+    assert await settle.tell_officers(session, VAULT, at("2027-03-24", 9)) == 0, "just learnt"
+    assert await settle.tell_officers(session, VAULT, at("2027-03-24", 10)) == 1
+    assert await settle.tell_officers(session, VAULT, at("2027-03-24", 15)) == 0, "once"
+    _, message = (await lite.messages())[-1]
+    assert "• Xã X1: focal X1" in i18n.words(message, "vi")
+
+
 # Races
 
 

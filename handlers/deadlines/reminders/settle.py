@@ -149,6 +149,7 @@ async def tell_officers(session: AsyncSession, vault: Vault, now: datetime) -> i
 
     By day only, but on any day: whoever is not reached may miss a date.
     """
+    await session.execute(_BLOCKED, {"b_at": now})
     until = now - SETTLED_WITHIN
     if not await session.scalar(_dead(Officer.office_id, now - DAY, until).limit(1)):
         return 0
@@ -232,6 +233,15 @@ _UNREACHABLE = (
     .where(_ADDRESS.c.contact_id == bindparam("b_contact"))
     .values(unreachable_at=bindparam("b_at"))
 )
+_BLOCKED = (
+    update(_ADDRESS)
+    .where(
+        _ADDRESS.c.unreachable_at.is_(None),
+        select(Contact.id).where(Contact.id == _ADDRESS.c.contact_id, Contact.blocked).exists(),
+    )
+    .values(unreachable_at=bindparam("b_at"))
+)
+"""However it was learnt: the platform said so, or a notice failed, before any reminder did."""
 _BACK = (
     update(_ADDRESS)
     .where(
