@@ -339,10 +339,10 @@ async def test_a_line_that_is_down_for_long_loses_nothing(
 async def test_a_lease_is_renewed_while_its_process_lives(
     lite: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.outbox.LEASE", timedelta(seconds=2))
+    monkeypatch.setattr("bot.outbox.LEASE", timedelta(seconds=6))
     monkeypatch.setattr("bot.outbox.RENEWAL", timedelta(seconds=0.5))
     await lite.owes(MessageClass.NOTICE, await lite.meets(1))
-    lite.server.faults.retry_after = 4
+    lite.server.faults.retry_after = 8
     lite.server.faults.next("flood")
     async with lite.sending(), lite.sending():
         (row,) = await lite.all_are(OutboxState.SENT)
