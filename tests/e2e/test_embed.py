@@ -67,7 +67,7 @@ def test_a_browser_that_keeps_no_cookie_inside_another_site_is_offered_a_tab(
         )
         way = frame.get_by_role("link", name=citizen.say("web-chat-open-tab-button"))
         with citizen.context.expect_page() as opened:
-            citizen.press(way)
+            way.click()  # Chromium 150 opens no tab for a tap that a program makes in a frame
         citizen.page = opened.value
         expect(citizen.latest.first).to_have_text(citizen.say("start-consultations-button"))
 
