@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -13,6 +14,7 @@ from storage.models.units import (
     ClusterSeat,
     Member,
     MemberAddress,
+    MemberRank,
     SeatRank,
     Unit,
 )
@@ -45,6 +47,18 @@ async def posts(session: AsyncSession, contact_id: int) -> Sequence[Post]:
         .order_by(Unit.name, Member.joined_at)
     )
     return [Post(unit, member) for unit, member in found]
+
+
+async def members(session: AsyncSession, unit_ids: Collection[str]) -> Mapping[str, list[Member]]:
+    """Who answers for each of these units: who does the work first, its head last."""
+    found = await session.scalars(
+        select(Member).where(Member.unit_id.in_(unit_ids), Member.left_at.is_(None))
+    )
+    order = list(MemberRank)
+    of: dict[str, list[Member]] = defaultdict(list)
+    for one in sorted(found, key=lambda one: (order.index(MemberRank(one.rank)), one.name)):
+        of[one.unit_id].append(one)
+    return of
 
 
 async def headed_clusters(
