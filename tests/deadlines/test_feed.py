@@ -652,6 +652,21 @@ async def test_who_asks_twice_on_a_day_is_reminded_twice(lite: Stage) -> None:
     assert [step for (step,) in steps] == ["again 2027-03-22 08:00", "again 2027-03-22 15:00"]
 
 
+@pytest.mark.parametrize("by", ["the whole date", "the unit's own"])
+async def test_what_was_asked_for_still_comes_after_the_date_moved(lite: Stage, by: str) -> None:
+    deadline, session = await furnish(lite), lite.ground.session
+    subject, moment = await _subject(lite), at("2027-03-29", 10)
+    await answers.remind_again(session, subject, 1, Wake(moment, moment), at("2027-03-24"))
+    await lite.plan("2027-03-24")
+    if by == "the whole date":
+        later = end_of_day(date(2027, 4, 7))
+        await calendar.shift(session, deadline, later, "lùi", "officer:1", at("2027-03-24", 9))
+    else:
+        await duties.leave_date(session, subject.duty, at("2027-03-24", 9))
+    waits = await lite.ledger(R.step, R.state)
+    assert waits == [("again 2027-03-29 10:00", "planned"), ("T-7", "skipped")]
+
+
 async def test_a_date_moved_over_new_year_stays_with_its_year_and_cluster(lite: Stage) -> None:
     ground = lite.ground
     for unit in ("H", "X"):

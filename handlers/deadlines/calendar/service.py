@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal, TypedDict
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Calendar, OutsideCoverage, closing_day, load_calendar, local_day
@@ -34,7 +34,7 @@ from storage.models.deadlines import (
     Rung,
     Work,
 )
-from storage.models.reminders import WAITING, Reminder, ReminderState
+from storage.models.reminders import WAITING, Reminder
 from storage.models.units import Unit, UnitKind
 
 LONGEST_TITLE = 300
@@ -304,7 +304,7 @@ async def shift(
     deadline.revision += 1
     if deadline.state == DeadlineState.ARMED:
         deadline.planned_until = max(deadline.planned_until or now, now)
-        await _skip_waiting(session, deadline, "moved", now)
+        await duties.leave_date(session, deadline, now)
     duties.note(session, now, actor, "move deadline", "deadline", deadline.id, reason)
     await session.flush()
 
@@ -327,7 +327,7 @@ async def cancel(
         told = await telling.tell(session, vault, deadline, news, key, now)
     for duty in await _duties(session, deadline, (*OPEN_DUTIES, DutyState.SUBMITTED)):
         await duties.become(session, duty, DutyState.CANCELLED, actor, now, reason)
-    await _skip_waiting(session, deadline, "cancelled", now, asked_too=True)
+    await duties.skip_waiting(session, Reminder.deadline_id == deadline.id, "cancelled", now)
     deadline.state = DeadlineState.CANCELLED
     duties.note(session, now, actor, "cancel deadline", "deadline", deadline.id, reason)
     return told
@@ -347,22 +347,6 @@ def _waiting(deadline: Deadline) -> ColumnElement[bool]:
 
 def _waiting_at_all(deadline: Deadline) -> ColumnElement[bool]:
     return (Reminder.deadline_id == deadline.id) & Reminder.state.in_(WAITING)
-
-
-async def _skip_waiting(
-    session: AsyncSession,
-    deadline: Deadline,
-    reason: str,
-    now: datetime,
-    *,
-    asked_too: bool = False,
-) -> None:
-    await session.execute(
-        update(Reminder)
-        .where(_waiting_at_all(deadline) if asked_too else _waiting(deadline))
-        .values(state=ReminderState.SKIPPED, reason=reason, at=now)
-        .execution_options(synchronize_session="fetch")
-    )
 
 
 async def _duties(

@@ -21,7 +21,6 @@ from handlers.deadlines import duties
 from handlers.deadlines.registration import service
 from handlers.deadlines.registration.review import rights
 from handlers.deadlines.registration.service import Handed
-from handlers.deadlines.reminders.ladder import AGAIN
 from storage.models.deadlines import (
     OPEN_DUTIES,
     Deadline,
@@ -31,7 +30,6 @@ from storage.models.deadlines import (
 )
 from storage.models.office import Act, Officer
 from storage.models.people import Contact
-from storage.models.reminders import Reminder
 from storage.models.traffic import StoredFile
 from storage.models.units import Member, MemberAddress, Unit
 
@@ -329,8 +327,7 @@ async def give_time(judging: Judging) -> Case:
     day = _asked(found)
     found.duty.own_due_at = end_of_day(day)
     found.duty.more_time_until, found.duty.more_time_reason = None, ""
-    asked_for = Reminder.step.startswith(AGAIN, autoescape=True)
-    await duties.silence(judging.session, found.duty, "moved", judging.now, ~asked_for)
+    await duties.leave_date(judging.session, found.duty, judging.now)
     _note(judging, "give more time", str(day))
     told = reply("registration_review-told-time", due=Until(end_of_day(day)), **_about(found))
     await _tell(judging, found, told)
