@@ -19,6 +19,8 @@ from storage.models.units import (
     Unit,
 )
 
+_LEADING = (SeatRank.HEAD, SeatRank.DEPUTY)
+
 
 @dataclass(frozen=True)
 class Post:
@@ -71,12 +73,26 @@ async def headed_clusters(
         .where(
             ClusterSeat.unit_id.in_(unit_ids),
             ClusterSeat.year == year,
-            ClusterSeat.rank.in_((SeatRank.HEAD, SeatRank.DEPUTY)),
+            ClusterSeat.rank.in_(_LEADING),
         )
         .order_by(Cluster.name)
         .distinct()
     )
     return found.all()
+
+
+async def headships(
+    session: AsyncSession, unit_ids: Sequence[str]
+) -> Sequence[tuple[Cluster, int]]:
+    """The clusters whose head or deputy one of these units is, was or will be, with the year."""
+    found = await session.execute(
+        select(Cluster, ClusterSeat.year)
+        .join(ClusterSeat, ClusterSeat.cluster_id == Cluster.id)
+        .where(ClusterSeat.unit_id.in_(unit_ids), ClusterSeat.rank.in_(_LEADING))
+        .order_by(Cluster.name, Cluster.id, ClusterSeat.year)
+        .distinct()
+    )
+    return [(cluster, year) for cluster, year in found]
 
 
 async def cluster_units(session: AsyncSession, cluster_id: str, year: int) -> Sequence[Unit]:
