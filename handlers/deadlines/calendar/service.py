@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Literal, TypedDict
 
@@ -152,7 +152,8 @@ async def edit(
 ) -> Sequence[str]:
     """Changes what is given; returns the names of what really changed.
 
-    Of an armed deadline the date is moved instead, with its reason. Raises UserError.
+    Of an armed deadline the date is moved instead, with its reason. Raises UserError, and
+    OutsideCoverage.
     """
     _refuse_cancelled(deadline)
     due_at = terms.get("due_at", deadline.due_at)
@@ -162,6 +163,8 @@ async def edit(
             raise UserError("calendar-armed-is-moved", code=deadline.code)
         await _refuse_uncovered(session, due_at)
         deadline.due_at = due_at
+    if deadline.state == DeadlineState.ARMED:
+        await _require_steps(session, deadline, terms)
     _take_over(deadline, terms)
     await _follow(session, deadline, changed, actor, now)
     if changed:
@@ -222,6 +225,18 @@ async def _refuse_uncovered(session: AsyncSession, due_at: datetime) -> None:
     (await load_calendar(session)).require(closing_day(due_at))
 
 
+async def _require_steps(session: AsyncSession, deadline: Deadline, terms: Terms) -> None:
+    """As arming asks it: raises OutsideCoverage where a step leaves the holiday table."""
+    asked = steps.terms(deadline, terms.get("due_at"))
+    asked = replace(
+        asked,
+        ladder=terms.get("ladder", asked.ladder),
+        in_working_days=terms.get("in_working_days", asked.in_working_days),
+        urgent=terms.get("urgent", asked.urgent),
+    )
+    steps.occurrences(asked, await load_calendar(session))
+
+
 def _refuse_cancelled(deadline: Deadline) -> None:
     if deadline.state == DeadlineState.CANCELLED:
         raise UserError("calendar-is-cancelled", code=deadline.code)
@@ -268,6 +283,8 @@ async def check_move(
     if deadline.state == DeadlineState.ARMED and due_at <= now:
         raise UserError("calendar-move-past", due=Until(due_at))
     await _refuse_uncovered(session, due_at)
+    if deadline.state == DeadlineState.ARMED:
+        await _require_steps(session, deadline, {"due_at": due_at})
 
 
 def require_movable(deadline: Deadline) -> None:

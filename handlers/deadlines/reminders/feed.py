@@ -197,6 +197,7 @@ class Sorting:
         self._calendar, self._now = calendar, now
         self._unknown = now + ASKED_AGAIN
         self._ladders: dict[tuple[str, datetime], dict[str, Occurrence]] = {}
+        self._steps: dict[tuple[str, datetime], set[str]] = {}
         self._audiences: dict[tuple[str, str], Audience] = {}
         self._moments: dict[tuple[Any, ...], datetime] = {}
         self._told: dict[int, list[Any]] = defaultdict(list)
@@ -258,8 +259,7 @@ class Sorting:
             return "not_armed"
         if row.duty_state not in OPEN_DUTIES:
             return str(row.duty_state)
-        steps = self._ladder(row)
-        if steps and ladder.is_on_ladder(row.step) and row.step not in steps:
+        if ladder.is_on_ladder(row.step) and row.step not in self._names(row):
             return "moved"
         return ""
 
@@ -274,16 +274,19 @@ class Sorting:
         return "unreachable" if problem or contact.blocked else ""
 
     def _ladder(self, row: Any) -> dict[str, Occurrence]:
-        """Step → occurrence; empty where the holiday table has run out."""
+        """Step → occurrence, as far as the holiday table reaches."""
         key = row.deadline_id, self.due_at(row)
         if key not in self._ladders:
             terms = ladder.terms(self.deadlines[row.deadline_id], key[1])
-            try:
-                found = ladder.occurrences(terms, self._calendar)
-            except OutsideCoverage:
-                found = []
+            found, _ = ladder.reckoned(terms, self._calendar)
             self._ladders[key] = {one.step: one for one in found}
         return self._ladders[key]
+
+    def _names(self, row: Any) -> set[str]:
+        key = row.deadline_id, self.due_at(row)
+        if key not in self._steps:
+            self._steps[key] = ladder.names(ladder.terms(self.deadlines[row.deadline_id], key[1]))
+        return self._steps[key]
 
     def _may_go(self, row: Any) -> datetime:
         if self.deadlines[row.deadline_id].urgent:
