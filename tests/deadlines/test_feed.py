@@ -785,10 +785,10 @@ async def test_an_officer_in_the_way_round_hears_the_same_after_a_quiet_night(li
     assert "Báo cơ quan" in i18n.words(message, "vi")
 
 
-async def test_the_office_is_told_whether_reminders_reached_the_unit(lite: Stage) -> None:
-    await furnish(lite)
-    await lite.ground.officer()
-    (words,) = await _office_hears(lite, "2027-03-24", "2027-04-06")
+async def test_the_office_is_told_whether_reminders_reached_the_unit(stage: Stage) -> None:
+    await furnish(stage)
+    await stage.ground.officer()
+    (words,) = await _office_hears(stage, "2027-03-24", "2027-04-06")
     assert "Đơn vị đã nhận được tin nhắc" in words
 
 
