@@ -250,7 +250,7 @@ _SOON = re.compile(
 
 
 def _in_a_while(words: str, now: datetime) -> Understood | None:
-    found = _SOON.fullmatch(words)
+    found = _SOON.fullmatch(day_words.stripped(words))
     if not found or not (found["before"] or found["after"] or found["unit"] == "tieng"):
         return None
     minutes = 1 if found["unit"].startswith(("phut", "min")) else 60

@@ -59,9 +59,13 @@ SUFFIX = r"(?: (?P<after>nua|sau|toi|NEXT|from now|later))?"
 
 _FILLERS = re.compile(
     r"(?:vao|luc|den|truoc|han|het|ME|nhac|lai|hen|de|xin|nop|gui|ngay|la|by|on|at|before|until"
-    r"|the|due|remind me|FROM)(?: |$)"
+    r"|the|due|remind me|FROM|da|vang|cho|giup|em|anh|chi)(?: |$)"
 )
-_TRAILERS = re.compile(r"(?:^| )(?:luc|vao|vao luc|nhe|nha|a|nhe a|at|on|ngay|please)$")
+_TRAILERS = re.compile(
+    r"(?:^| )(?:luc|vao|at|on|ngay|please|nhe|nha|nghen|a|em|anh|chi|co|bac|ban|di|giup|gium|voi"
+    r"|duoc khong|duoc ko)$"
+)
+"""What is only polite, too: "mai nhé em", "thứ sáu được không ạ"."""
 
 
 def stripped(words: str) -> str:

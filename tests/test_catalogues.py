@@ -61,7 +61,7 @@ def _but(kind: type[StrEnum], *left_out: StrEnum) -> list[str]:
 REMINDERS = [
     f"{phase}-{listener}"
     for phase in ("before", "today", "overdue")
-    for listener in (*_but(Audience), "nudge")
+    for listener in (*_but(Audience), "nudge", "own", "spared")
 ]
 
 REASONS = [

@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Select, case, insert, literal, select, upd
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.replies import UserError, Word
+from handlers.deadlines.reminders.ladder import AGAIN
 from storage.models.base import new_id
 from storage.models.deadlines import (
     DUTY_TRANSITIONS,
@@ -67,19 +68,30 @@ async def become(
     note(session, now, actor, f"duty {state}", "duty", duty.id, reason)
 
 
-async def silence(
-    session: AsyncSession, duty: Duty, reason: str, now: datetime, *which: ColumnElement[bool]
-) -> None:
+async def silence(session: AsyncSession, duty: Duty, reason: str, now: datetime) -> None:
     """Skips every reminder of the duty that still waits. `reason` is a code of the ledger."""
+    await skip_waiting(session, _of(duty), reason, now)
+
+
+async def leave_date(session: AsyncSession, one: Deadline | Duty, now: datetime) -> None:
+    """Skips what waits for a date that has moved; what a person asked for still comes."""
+    theirs = _of(one) if isinstance(one, Duty) else Reminder.deadline_id == one.id
+    asked_for = Reminder.step.startswith(AGAIN, autoescape=True)
+    await skip_waiting(session, theirs & ~asked_for, "moved", now)
+
+
+def _of(duty: Duty) -> ColumnElement[bool]:
+    return (Reminder.unit_id == duty.unit_id) & (Reminder.deadline_id == duty.deadline_id)
+
+
+async def skip_waiting(
+    session: AsyncSession, which: ColumnElement[bool], reason: str, now: datetime
+) -> None:
     await session.execute(
         update(Reminder)
-        .where(
-            Reminder.unit_id == duty.unit_id,
-            Reminder.deadline_id == duty.deadline_id,
-            Reminder.state.in_(WAITING),
-            *which,
-        )
+        .where(which, Reminder.state.in_(WAITING))
         .values(state=ReminderState.SKIPPED, reason=str(reason), at=now)
+        .execution_options(synchronize_session="fetch")
     )
 
 

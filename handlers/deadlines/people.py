@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -13,9 +14,12 @@ from storage.models.units import (
     ClusterSeat,
     Member,
     MemberAddress,
+    MemberRank,
     SeatRank,
     Unit,
 )
+
+_LEADING = (SeatRank.HEAD, SeatRank.DEPUTY)
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,18 @@ async def posts(session: AsyncSession, contact_id: int) -> Sequence[Post]:
     return [Post(unit, member) for unit, member in found]
 
 
+async def members(session: AsyncSession, unit_ids: Collection[str]) -> Mapping[str, list[Member]]:
+    """Who answers for each of these units: who does the work first, its head last."""
+    found = await session.scalars(
+        select(Member).where(Member.unit_id.in_(unit_ids), Member.left_at.is_(None))
+    )
+    order = list(MemberRank)
+    of: dict[str, list[Member]] = defaultdict(list)
+    for one in sorted(found, key=lambda one: (order.index(MemberRank(one.rank)), one.name)):
+        of[one.unit_id].append(one)
+    return of
+
+
 async def headed_clusters(
     session: AsyncSession, unit_ids: Sequence[str], year: int
 ) -> Sequence[Cluster]:
@@ -57,12 +73,26 @@ async def headed_clusters(
         .where(
             ClusterSeat.unit_id.in_(unit_ids),
             ClusterSeat.year == year,
-            ClusterSeat.rank.in_((SeatRank.HEAD, SeatRank.DEPUTY)),
+            ClusterSeat.rank.in_(_LEADING),
         )
         .order_by(Cluster.name)
         .distinct()
     )
     return found.all()
+
+
+async def headships(
+    session: AsyncSession, unit_ids: Sequence[str]
+) -> Sequence[tuple[Cluster, int]]:
+    """The clusters whose head or deputy one of these units is, was or will be, with the year."""
+    found = await session.execute(
+        select(Cluster, ClusterSeat.year)
+        .join(ClusterSeat, ClusterSeat.cluster_id == Cluster.id)
+        .where(ClusterSeat.unit_id.in_(unit_ids), ClusterSeat.rank.in_(_LEADING))
+        .order_by(Cluster.name, Cluster.id, ClusterSeat.year)
+        .distinct()
+    )
+    return [(cluster, year) for cluster, year in found]
 
 
 async def cluster_units(session: AsyncSession, cluster_id: str, year: int) -> Sequence[Unit]:

@@ -17,7 +17,7 @@ from bot.vault import Vault
 from handlers.deadlines import duties
 from handlers.deadlines.calendar import arming, ladders, office_unit, service, templates
 from handlers.deadlines.calendar.service import Terms
-from handlers.deadlines.reminders import planner
+from handlers.deadlines.reminders import ladder, planner
 from handlers.deadlines.reminders.ladder import DEFAULT_LADDER
 from storage.db import Database
 from storage.models.base import new_id
@@ -395,6 +395,25 @@ async def test_a_move_that_cannot_be_changes_nothing(
     with pytest.raises(OutsideCoverage):
         await move(ground, deadline, end_of_day(date(2031, 1, 2)))
     assert not await ground.session.scalar(select(func.count()).select_from(DeadlineMove))
+
+
+async def test_nothing_running_is_changed_so_that_a_step_leaves_the_holiday_table(
+    ground: Ground,
+) -> None:
+    """Every one of its steps was silent from then on."""
+    deadline = await armed(ground)
+    last = end_of_day(date(2030, 12, 30))
+    with pytest.raises(OutsideCoverage):
+        await move(ground, deadline, last)
+    assert (deadline.due_at, deadline.revision) == (DUE, 0)
+    far = [ladder.rung(2_000, Audience.OFFICE)]
+    with pytest.raises(OutsideCoverage):
+        await service.edit(ground.session, deadline, {"ladder": far}, "command", NOW)
+    assert deadline.ladder == DEFAULT_LADDER
+    short = [ladder.rung(-3, Audience.FOCAL)]
+    await service.edit(ground.session, deadline, {"ladder": short}, "command", NOW)
+    await move(ground, deadline, last)
+    assert deadline.due_at == last
 
 
 async def test_a_draft_is_moved_without_telling_anybody(ground: Ground) -> None:

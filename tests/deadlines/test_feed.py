@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, time
 from typing import Any
 
 import pytest
@@ -23,7 +23,7 @@ from handlers.deadlines.reminders import answers, feed, planner, recall, settle
 from handlers.deadlines.reminders.answers import Subject, Wake
 from storage.db import Database
 from storage.models.calendar import CalendarCoverage
-from storage.models.deadlines import Deadline, DeadlineState, Duty, DutyState
+from storage.models.deadlines import Deadline, DeadlineState, Duty, DutyState, Work
 from storage.models.people import Contact
 from storage.models.reminders import Reminder, ReminderState
 from storage.models.traffic import MessageClass, OutboxMessage, OutboxState
@@ -652,6 +652,21 @@ async def test_who_asks_twice_on_a_day_is_reminded_twice(lite: Stage) -> None:
     assert [step for (step,) in steps] == ["again 2027-03-22 08:00", "again 2027-03-22 15:00"]
 
 
+@pytest.mark.parametrize("by", ["the whole date", "the unit's own"])
+async def test_what_was_asked_for_still_comes_after_the_date_moved(lite: Stage, by: str) -> None:
+    deadline, session = await furnish(lite), lite.ground.session
+    subject, moment = await _subject(lite), at("2027-03-29", 10)
+    await answers.remind_again(session, subject, 1, Wake(moment, moment), at("2027-03-24"))
+    await lite.plan("2027-03-24")
+    if by == "the whole date":
+        later = end_of_day(date(2027, 4, 7))
+        await calendar.shift(session, deadline, later, "lùi", "officer:1", at("2027-03-24", 9))
+    else:
+        await duties.leave_date(session, subject.duty, at("2027-03-24", 9))
+    waits = await lite.ledger(R.step, R.state)
+    assert waits == [("again 2027-03-29 10:00", "planned"), ("T-7", "skipped")]
+
+
 async def test_a_date_moved_over_new_year_stays_with_its_year_and_cluster(lite: Stage) -> None:
     ground = lite.ground
     for unit in ("H", "X"):
@@ -725,3 +740,74 @@ async def test_what_the_holiday_table_does_not_reach_waits_alone(stage: Stage) -
     ]
     await session.execute(update(CalendarCoverage).values(covered_until=date(2027, 12, 31)))
     assert await stage.feed("2027-05-04", 9) == 1, "it goes when the table is mended"
+
+
+# What goes to the office
+
+
+async def _office_hears(lite: Stage, *days: str) -> list[str]:
+    """What the officer, who came last, is told on these days."""
+    for day in days:
+        await lite.step(day)
+        await lite.settle(OutboxState.SENT, day)
+    told = await lite.messages()
+    return [i18n.words(one, "vi") for contact, one in told if contact == lite.ground.contacts]
+
+
+async def test_an_officer_is_told_that_the_units_people_opted_out_and_whom_to_call(
+    lite: Stage,
+) -> None:
+    deadline = await furnish(lite)
+    deadline.mandatory = True
+    await lite.ground.officer()
+    out = update(Contact).where(Contact.id == 1).values(opted_out_at=at("2027-03-20"))
+    await lite.ground.session.execute(out)
+    (words,) = await _office_hears(lite, "2027-03-24")
+    assert words.startswith("Báo cơ quan: Xã X1 chưa nộp “Nộp hồ sơ DK”, còn 7 ngày.")
+    assert "người của đơn vị đã dừng nhận tin nhắc" in words
+    assert "Xin gọi: focal X1 (đầu mối)." in words
+    assert "tin nhắc sẽ đến cơ quan thay cho" not in words
+    ((_, message),) = await lite.messages()
+    assert [row[0].press.rpartition(":")[2] for row in message.choices] == ["who"]
+
+
+async def test_an_officer_in_the_way_round_hears_the_same_after_a_quiet_night(lite: Stage) -> None:
+    """What is put off in between keeps saying for whom it is."""
+    deadline = await furnish(lite)
+    deadline.mandatory = True
+    await lite.ground.officer(quiet_from=time(21), quiet_until=time(9))
+    out = update(Contact).where(Contact.id == 1).values(opted_out_at=at("2027-03-20"))
+    await lite.ground.session.execute(out)
+    await lite.step("2027-03-24", 8)
+    assert not await lite.messages()
+    await lite.feed("2027-03-24", 9)
+    ((_, message),) = await lite.messages()
+    assert "Báo cơ quan" in i18n.words(message, "vi")
+
+
+async def test_the_office_is_told_whether_reminders_reached_the_unit(stage: Stage) -> None:
+    await furnish(stage)
+    await stage.ground.officer()
+    (words,) = await _office_hears(stage, "2027-03-24", "2027-04-06")
+    assert "Đơn vị đã nhận được tin nhắc" in words
+
+
+async def test_the_office_is_told_that_nobody_was_there_to_be_reminded(lite: Stage) -> None:
+    await lite.ground.unit("X1")
+    await lite.ground.officer()
+    await lite.ground.deadline("DK", "2027-03-31")
+    (words,) = await _office_hears(lite, "2027-03-24", "2027-04-06")
+    assert "Chưa tin nhắc nào về việc này đến được người của đơn vị" in words
+    assert "đã được nhắc" not in words
+
+
+async def test_the_close_of_a_consultation_asks_the_office_to_chase_nobody(lite: Stage) -> None:
+    await lite.ground.unit("VP", "office")
+    await lite.ground.officer()
+    await lite.ground.deadline(
+        "KT", "2027-03-31", for_kinds=["office"], work=Work.OTHER,
+        ladder=[{"step": "T-1", "days": -1, "to": "office"}],
+    )  # fmt: skip
+    (words,) = await _office_hears(lite, "2027-03-30")
+    assert words.startswith("Việc của cơ quan (Xã VP), còn 1 ngày")
+    assert "đôn đốc" not in words

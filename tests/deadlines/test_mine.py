@@ -150,6 +150,30 @@ def test_hours_are_understood_as_people_type_them(typed: str, start: time, end: 
     assert read_quiet_hours(typed) == QuietHours(start, end)
 
 
+@pytest.mark.parametrize("typed", ["0h-24h", "7h-7h", "từ 0 giờ đến 24 giờ", "0:00-23:30"])
+def test_hours_that_leave_none_are_not_taken_for_no_hours_at_all(typed: str) -> None:
+    with pytest.raises(UserError, match="mine-quiet-all-day"):
+        read_quiet_hours(typed)
+
+
+@CHANNELS
+async def test_whoever_wants_quiet_all_day_is_asked_whether_to_stop(
+    stage: World, channel: str
+) -> None:
+    member = await stage.citizen(channel)
+    contact = await contact_id(stage, member)
+    await joins(stage, contact, (await owing(stage)).unit_id)
+    await member.says("/nhacviec")
+    await member.taps("Cài đặt nhắc việc")
+    await member.taps("Đổi giờ nghỉ")
+    assert "không còn giờ nào" in await member.says("0h-24h")
+    assert "21:00 đến 07:00" in str((await member.screen())[-1].labels)
+    await member.taps("Không nhắc tôi nữa")
+    async with stage.base.db.reading() as session:
+        row = await session.get_one(Contact, contact)
+        assert (row.quiet_from, row.opted_out_at is not None) == (None, True)
+
+
 @pytest.mark.parametrize("typed", ["", "25h-7h", "21h", "7 giờ 80 - 9", "đêm", "1-2-3"])
 def test_other_words_are_no_hours(typed: str) -> None:
     with pytest.raises(UserError):

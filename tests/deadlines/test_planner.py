@@ -310,10 +310,21 @@ async def test_the_end_of_the_holiday_table_holds_up_only_what_needs_it(ground: 
     await ground.member("X1")
     await ground.deadline("DK", "2027-03-31")
     beyond = await ground.deadline("XA", "2027-04-29")
+    of_which = (R.deadline_id, R.step, R.state)
     await planner.plan(ground.session, at("2027-03-30"))
-    assert {row[0] for row in await ground.ledger(R.deadline_id)} != {beyond.id}
+    assert (beyond.id, "T-30", "planned") in await ground.ledger(*of_which)
+    await planner.plan(ground.session, at("2027-04-29"))
+    await planner.plan(ground.session, at("2027-05-04"))
+    rows = await ground.ledger(*of_which)
+    assert (beyond.id, "T0", "planned") in rows
+    assert not [row for row in rows if row[:2] == (beyond.id, "T+4")]
     await ground.session.refresh(beyond)
-    assert beyond.planned_until is None, "planned when the table reaches further"
+    assert beyond.planned_until == end_of_day(date(2027, 4, 30))
+    mended = update(CalendarCoverage).values(covered_until=date(2027, 12, 31))
+    await ground.session.execute(mended)
+    await planner.plan(ground.session, at("2027-05-04"))
+    rows = await ground.ledger(*of_which)
+    assert [row for row in rows if row[:2] == (beyond.id, "T+4")], "it comes afterwards"
 
 
 async def test_a_step_that_came_where_the_table_ends_waits_and_stops_no_other(

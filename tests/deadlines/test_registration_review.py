@@ -11,6 +11,7 @@ from sqlalchemy import select
 from bot.clock import end_of_day
 from bot.vault import Vault
 from handlers.deadlines.registration.review import reading
+from storage.models.calendar import CalendarCoverage
 from storage.models.deadlines import DutyState
 from storage.models.office import Act, Officer
 from storage.models.people import Contact
@@ -231,6 +232,34 @@ async def _plans(world: World, unit_id: str, deadline_id: str) -> None:
                 state=ReminderState.DEFERRED, at=world.now(),
             )
         )  # fmt: skip
+
+
+async def test_no_time_is_given_into_days_the_holiday_table_does_not_hold(
+    sqlite_world: World,
+) -> None:
+    """The unit was then reminded of nothing."""
+    world = sqlite_world
+    person, unit_id, due = await owing(world, "telegram")
+    await opens(person)
+    await person.taps("Xin thêm thời gian")
+    await person.taps((await person.screen())[-1].labels[0])
+    await person.says("Chưa họp được.")
+    asked = (await duty(world, unit_id, due)).more_time_until
+    assert isinstance(asked, date)
+    async with world.base.db.transaction() as session:
+        session.add(
+            CalendarCoverage(
+                id=1, covered_from=date(2024, 1, 1), covered_until=asked, checked_on=asked
+            )
+        )
+    judge = await officer(world)
+    await judge.says("/duyet")
+    await judge.taps("Đăng ký")
+    await judge.taps("Xin lùi hạn (1)")
+    await judge.taps("Xã Suối Mơ")
+    assert "Bảng ngày nghỉ không có" in await judge.taps("Cho lùi đến")
+    owed = await duty(world, unit_id, due)
+    assert (owed.own_due_at, owed.more_time_until) == (None, asked)
 
 
 async def test_more_time_is_refused_with_a_reason(sqlite_world: World) -> None:

@@ -127,6 +127,20 @@ async def test_remind_me_tomorrow_is_a_row_of_the_ledger(stage: World, channel: 
 
 
 @CHANNELS
+async def test_whoever_stopped_reminders_is_promised_none_before_they_turn_them_on(
+    stage: World, channel: str
+) -> None:
+    one = await reach(stage, channel)
+    await one.citizen.says("dừng")
+    told = await one.citizen.taps("Nhắc tôi ngày mai")
+    assert "đang dừng nhận tin nhắc" in told
+    assert "Chúng tôi sẽ nhắc" not in told
+    assert "Đã bật lại" in await one.citizen.taps("Bật lại tin nhắc")
+    (row,) = await ledger(stage)
+    assert row.state == ReminderState.PLANNED
+
+
+@CHANNELS
 async def test_a_typed_day_is_read_back_before_it_counts(stage: World, channel: str) -> None:
     one = await reach(stage, channel)
     await one.citizen.taps("Nhắc vào ngày tôi chọn")

@@ -71,6 +71,66 @@ def test_supervisors_may_ask_who_is_responsible_and_nothing_else() -> None:
     assert labels(message) == ["Ai phụ trách?"]
 
 
+SPARED = replace(ONE, mandatory=True, spared=True, people=[("Bà Hoa", "focal")])
+
+
+@pytest.mark.parametrize("locale", i18n.LOCALES)
+def test_what_reaches_the_office_instead_is_worded_for_the_office(locale: str) -> None:
+    said = set()
+    for phase, to in product(DAYS, (Audience.FOCAL, Audience.CLUSTER)):
+        message = wording.compose([replace(SPARED, to=to)], locale, at(DAYS[phase]))
+        words = text(message, locale)
+        for part in (ONE.title, ONE.unit, "31/03/2027", "Bà Hoa"):
+            assert part in words
+        assert "/dangky" not in words
+        assert [row[0].press for row in message.choices] == ["rm:7:who"]
+        said.add(words)
+    assert len(said) == 2 * len(DAYS), "whoever opted out is named"
+    nobody = wording.compose([replace(SPARED, people=())], "vi", at(DAYS["today"]))
+    assert "chưa có tên người phụ trách" in text(nobody)
+
+
+@pytest.mark.parametrize("locale", i18n.LOCALES)
+def test_the_offices_own_date_asks_it_to_chase_nobody(locale: str) -> None:
+    own = replace(ONE, to=Audience.OFFICE, own=True, work=Work.OTHER)
+    close = replace(own, of_consultation=True)
+    report = replace(close, work=Work.REPORT)
+    for phase in DAYS:
+        said = set()
+        for one in (own, close, report):
+            message = wording.compose([one], locale, at(DAYS[phase]))
+            words = text(message, locale)
+            assert ONE.title in words
+            blames = ("chưa nộp", "đôn đốc", "handed", "ask after")
+            assert not any(part in words for part in blames)
+            assert [row[0].press for row in message.choices] == ["dl:open:d1"]
+            said.add(words)
+        assert len(said) == 3
+
+
+def test_several_for_the_office_name_whom_to_telephone_and_open_its_own_dates() -> None:
+    late = replace(ONE, to=Audience.OFFICE)
+    units = [
+        replace(SPARED, reminder_id=1, unit_id="u1", unit="Xã Một"),
+        replace(late, reminder_id=2, unit_id="u2", unit="Xã Hai", reached=False),
+        replace(late, reminder_id=3, unit_id="u3", unit="Xã Ba", reached=True),
+    ]
+    own = replace(ONE, reminder_id=4, unit_id="o", deadline_id="d2", unit="Phòng", own=True)
+    message = wording.compose([*units, own], "vi", at("2027-04-06"))
+    assert "xin gọi điện: Xã Hai, Xã Một." in text(message)
+    assert {row[0].press for row in message.choices} == {
+        "rm:1:who", "rm:2:who", "rm:3:who", "dl:open:d2",
+    }  # fmt: skip
+    alone = wording.compose([own, replace(own, deadline_id="d3")], "vi", at("2027-04-06"))
+    assert "đôn đốc" not in text(alone)
+
+
+def test_whoever_works_for_a_unit_and_the_office_may_open_only_what_is_theirs() -> None:
+    both = [ONE, replace(ONE, reminder_id=8, unit_id="u2", to=Audience.OFFICE)]
+    message = wording.compose(both, "vi", at("2027-04-06"))
+    assert {row[0].press for row in message.choices} == {"rm:7:open", "rm:8:who"}
+
+
 def test_one_unit_with_several_dates_is_told_by_their_titles() -> None:
     duties = [replace(ONE, reminder_id=n, deadline_id=f"d{n}", title=f"Việc {n}") for n in (1, 2)]
     message = wording.compose(duties, "vi", at("2027-03-24"))

@@ -31,7 +31,7 @@ from storage.models.deadlines import (
 )
 from storage.models.office import Officer
 from storage.models.people import Contact
-from storage.models.units import Member, MemberAddress, Unit
+from storage.models.units import Member, MemberAddress, Unit, UnitKind
 
 
 @dataclass(frozen=True)
@@ -206,5 +206,6 @@ def _text(
     told = wording.Told(
         0, units[0].id, units[0].name, deadline.id, deadline.title, Work(deadline.work),
         due_at, DutyState.NOT_STARTED, first.to, deadline.mandatory,
+        own=units[0].kind == UnitKind.OFFICE, of_consultation=deadline.consultation_id is not None,
     )  # fmt: skip
     return wording.compose([told], locale, first.send_at)

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, Literal, TypedDict
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import Calendar, OutsideCoverage, closing_day, load_calendar, local_day
@@ -34,7 +34,7 @@ from storage.models.deadlines import (
     Rung,
     Work,
 )
-from storage.models.reminders import WAITING, Reminder, ReminderState
+from storage.models.reminders import WAITING, Reminder
 from storage.models.units import Unit, UnitKind
 
 LONGEST_TITLE = 300
@@ -152,7 +152,8 @@ async def edit(
 ) -> Sequence[str]:
     """Changes what is given; returns the names of what really changed.
 
-    Of an armed deadline the date is moved instead, with its reason. Raises UserError.
+    Of an armed deadline the date is moved instead, with its reason. Raises UserError, and
+    OutsideCoverage.
     """
     _refuse_cancelled(deadline)
     due_at = terms.get("due_at", deadline.due_at)
@@ -162,6 +163,8 @@ async def edit(
             raise UserError("calendar-armed-is-moved", code=deadline.code)
         await _refuse_uncovered(session, due_at)
         deadline.due_at = due_at
+    if deadline.state == DeadlineState.ARMED:
+        await _require_steps(session, deadline, terms)
     _take_over(deadline, terms)
     await _follow(session, deadline, changed, actor, now)
     if changed:
@@ -222,6 +225,18 @@ async def _refuse_uncovered(session: AsyncSession, due_at: datetime) -> None:
     (await load_calendar(session)).require(closing_day(due_at))
 
 
+async def _require_steps(session: AsyncSession, deadline: Deadline, terms: Terms) -> None:
+    """As arming asks it: raises OutsideCoverage where a step leaves the holiday table."""
+    asked = steps.terms(deadline, terms.get("due_at"))
+    asked = replace(
+        asked,
+        ladder=terms.get("ladder", asked.ladder),
+        in_working_days=terms.get("in_working_days", asked.in_working_days),
+        urgent=terms.get("urgent", asked.urgent),
+    )
+    steps.occurrences(asked, await load_calendar(session))
+
+
 def _refuse_cancelled(deadline: Deadline) -> None:
     if deadline.state == DeadlineState.CANCELLED:
         raise UserError("calendar-is-cancelled", code=deadline.code)
@@ -268,6 +283,8 @@ async def check_move(
     if deadline.state == DeadlineState.ARMED and due_at <= now:
         raise UserError("calendar-move-past", due=Until(due_at))
     await _refuse_uncovered(session, due_at)
+    if deadline.state == DeadlineState.ARMED:
+        await _require_steps(session, deadline, {"due_at": due_at})
 
 
 def require_movable(deadline: Deadline) -> None:
@@ -304,7 +321,7 @@ async def shift(
     deadline.revision += 1
     if deadline.state == DeadlineState.ARMED:
         deadline.planned_until = max(deadline.planned_until or now, now)
-        await _skip_waiting(session, deadline, "moved", now)
+        await duties.leave_date(session, deadline, now)
     duties.note(session, now, actor, "move deadline", "deadline", deadline.id, reason)
     await session.flush()
 
@@ -327,7 +344,7 @@ async def cancel(
         told = await telling.tell(session, vault, deadline, news, key, now)
     for duty in await _duties(session, deadline, (*OPEN_DUTIES, DutyState.SUBMITTED)):
         await duties.become(session, duty, DutyState.CANCELLED, actor, now, reason)
-    await _skip_waiting(session, deadline, "cancelled", now, asked_too=True)
+    await duties.skip_waiting(session, Reminder.deadline_id == deadline.id, "cancelled", now)
     deadline.state = DeadlineState.CANCELLED
     duties.note(session, now, actor, "cancel deadline", "deadline", deadline.id, reason)
     return told
@@ -347,22 +364,6 @@ def _waiting(deadline: Deadline) -> ColumnElement[bool]:
 
 def _waiting_at_all(deadline: Deadline) -> ColumnElement[bool]:
     return (Reminder.deadline_id == deadline.id) & Reminder.state.in_(WAITING)
-
-
-async def _skip_waiting(
-    session: AsyncSession,
-    deadline: Deadline,
-    reason: str,
-    now: datetime,
-    *,
-    asked_too: bool = False,
-) -> None:
-    await session.execute(
-        update(Reminder)
-        .where(_waiting_at_all(deadline) if asked_too else _waiting(deadline))
-        .values(state=ReminderState.SKIPPED, reason=reason, at=now)
-        .execution_options(synchronize_session="fetch")
-    )
 
 
 async def _duties(

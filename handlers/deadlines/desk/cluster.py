@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.clock import Calendar, load_calendar, local_day, next_allowed
+from bot.clock import (
+    Calendar,
+    OutsideCoverage,
+    QuietHours,
+    closing_day,
+    load_calendar,
+    local_day,
+    next_allowed,
+)
 from bot.pictures import Mark
 from handlers.deadlines import duties, people
 from handlers.deadlines.desk.standing import AHEAD, BEHIND, mark
@@ -22,10 +31,51 @@ from storage.models.deadlines import OPEN_DUTIES, Audience, Deadline, DeadlineSt
 from storage.models.reminders import Reminder, ReminderState
 from storage.models.units import Cluster, Unit
 
-NUDGED_AHEAD = timedelta(days=15)
-"""Whoever has more time left than this is not behind yet."""
+NUDGED_AHEAD = timedelta(days=3)
+"""Whoever has more days left than this is not behind yet: the ladder's last steps begin here."""
 MOST_DEADLINES = 5
 """Columns of the table: those nearest to now."""
+
+
+@dataclass(frozen=True)
+class Headed:
+    """A cluster, and the years whose deadlines somebody sees to as its head."""
+
+    cluster: Cluster
+    years: Set[int]
+
+
+async def headed(
+    session: AsyncSession, unit_ids: Sequence[str], now: datetime
+) -> Sequence[Headed]:
+    """What these units head this year, and in another as long as something of that year runs."""
+    this_year = local_day(now).year
+    seen: dict[str, Headed] = {}
+    for one, year in await people.headships(session, unit_ids):
+        if year == this_year or await _runs(session, one, year, now):
+            before = seen.get(one.id, Headed(one, frozenset()))
+            seen[one.id] = Headed(one, before.years | {year})
+    return list(seen.values())
+
+
+async def _runs(session: AsyncSession, cluster: Cluster, year: int, now: datetime) -> bool:
+    units = await people.cluster_units(session, cluster.id, year)
+    asked = _owed(units, year, now).where(Duty.state.in_(OPEN_DUTIES)).limit(1)
+    return (await session.execute(asked)).first() is not None
+
+
+def _owed(units: Sequence[Unit], year: int, now: datetime) -> Select[Deadline, Duty]:
+    """What units seated in a year owe of that year: the ladder climbs to the same heads."""
+    return (
+        select(Deadline, Duty)
+        .join(Duty, Duty.deadline_id == Deadline.id)
+        .where(
+            Deadline.state == DeadlineState.ARMED,
+            Deadline.year == year,
+            Deadline.due_at.between(now - BEHIND, now + AHEAD),
+            Duty.unit_id.in_([unit.id for unit in units]),
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -52,11 +102,11 @@ class Table:
 
     def behind(self, deadline: Deadline) -> list[Unit]:
         """Those of them whose date is near or past."""
+        last = local_day(self.now) + NUDGED_AHEAD
         return [
             unit
             for unit in self.missing(deadline)
-            if duties.due_at(deadline, self.duties[deadline.id, unit.id])
-            <= self.now + NUDGED_AHEAD
+            if closing_day(duties.due_at(deadline, self.duties[deadline.id, unit.id])) <= last
         ]
 
     def _is_open(self, deadline: Deadline, unit: Unit) -> bool:
@@ -64,25 +114,22 @@ class Table:
         return duty is not None and duty.state in OPEN_DUTIES
 
 
-async def table(session: AsyncSession, cluster: Cluster, now: datetime) -> Table:
-    units = await people.cluster_units(session, cluster.id, local_day(now).year)
-    found = await session.execute(
-        select(Deadline, Duty)
-        .join(Duty, Duty.deadline_id == Deadline.id)
-        .where(
-            Deadline.state == DeadlineState.ARMED,
-            Deadline.due_at.between(now - BEHIND, now + AHEAD),
-            Duty.unit_id.in_([unit.id for unit in units]),
-        )
-    )
-    rows = [(row.Deadline, row.Duty) for row in found]
+async def table(session: AsyncSession, given: Headed, now: datetime) -> Table:
+    units: dict[str, Unit] = {}
+    rows: list[tuple[Deadline, Duty]] = []
+    for year in sorted(given.years):
+        seated = await people.cluster_units(session, given.cluster.id, year)
+        units |= {unit.id: unit for unit in seated}
+        found = await session.execute(_owed(seated, year, now))
+        rows += [(row.Deadline, row.Duty) for row in found]
     nearest = sorted(
         {deadline.id: deadline for deadline, _ in rows}.values(),
         key=lambda one: abs(one.due_at - now),
     )[:MOST_DEADLINES]
     owed = {(deadline.id, duty.unit_id): duty for deadline, duty in rows}
-    in_order = sorted(nearest, key=lambda one: one.due_at)
-    return Table(cluster, in_order, units, owed, await _nudged(session, units, now), now)
+    in_order, every = sorted(nearest, key=lambda one: one.due_at), list(units.values())
+    nudged = await _nudged(session, every, now)
+    return Table(given.cluster, in_order, every, owed, nudged, now)
 
 
 # The nudge
@@ -92,7 +139,8 @@ async def table(session: AsyncSession, cluster: Cluster, now: datetime) -> Table
 class Nudged:
     """Of the units that are behind, how many each thing happened to."""
 
-    told: int
+    told: Mapping[datetime, int]
+    """When their people hear it → how many."""
     nudged_already: int
     """Today, or on the next day that they may be told."""
     unreached: Sequence[str]
@@ -106,7 +154,8 @@ async def nudge(
     calendar = await load_calendar(session)
     directory = await recipients.load(session, (), {unit.id for unit in shown.units})
     rows: list[dict[str, Any]] = []
-    told, again, unreached = set(), set(), {}
+    told: dict[str, datetime] = {}
+    again, unreached = set(), {}
     for deadline in shown.deadlines:
         for unit in shown.behind(deadline):
             if unit.id in by_units:
@@ -119,12 +168,13 @@ async def nudge(
                 if chosen.chat is None:
                     unreached[unit.id] = unit.name
                     continue
-                told.add(unit.id)
-                rows.append(_row(deadline, unit, chosen, calendar, now))
+                row = _row(deadline, unit, chosen, calendar, now)
+                told[unit.id] = row["due_at"]
+                rows.append(row)
     if rows:
         await session.execute(insert_ignoring(session, Reminder), rows)
         duties.note(session, now, actor, "nudge", "cluster", shown.cluster.id, f"{len(told)}")
-    return Nudged(len(told), len(again), sorted(unreached.values()))
+    return Nudged(Counter(told.values()), len(again), sorted(unreached.values()))
 
 
 async def _nudged(session: AsyncSession, units: Sequence[Unit], now: datetime) -> set[str]:
@@ -150,7 +200,7 @@ def _row(
     now: datetime,
 ) -> dict[str, Any]:
     assert chosen.chat is not None
-    due = next_allowed(calendar, now, chosen.chat.quiet, working_days_only=True)
+    due = _may_go(calendar, chosen.chat.quiet, now)
     waits = due > now
     return {
         "unit_id": unit.id, "deadline_id": deadline.id, "step": _step(due),
@@ -158,3 +208,11 @@ def _row(
         "due_at": due, "state": ReminderState.DEFERRED if waits else ReminderState.PLANNED,
         "reason": "quiet_hours" if waits else "", "at": now,
     }  # fmt: skip
+
+
+def _may_go(calendar: Calendar, quiet: QuietHours, now: datetime) -> datetime:
+    """Beyond the holiday table every day counts as a working day: the feed asks again."""
+    try:
+        return next_allowed(calendar, now, quiet, working_days_only=True)
+    except OutsideCoverage:
+        return next_allowed(calendar, now, quiet, working_days_only=False)

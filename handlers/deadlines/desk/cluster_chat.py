@@ -1,7 +1,7 @@
 """The head of a cluster sees how its members stand, and nudges those behind.
 
 head: /cum                      bot: the table, as words and as a picture; [Nudge 3 units]
-head: [Nudge 3 units]           bot: three are reminded in the allowed hours; at most once a day
+head: [Nudge 3 units]           bot: three are reminded now, or when they may be; once a day
 """
 
 from __future__ import annotations
@@ -15,16 +15,15 @@ from aiogram.types import CallbackQuery, Message
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import i18n, pictures
-from bot.clock import local_day
 from bot.contacts import Contact
 from bot.pictures import Cell, Mark
 from bot.replies import Arg, Choice, Picture, Reply, Until, UserError, choice, reply
 from handlers.deadlines import people
 from handlers.deadlines.desk import cluster
-from handlers.deadlines.desk.cluster import Nudged, Table
+from handlers.deadlines.desk.cluster import Headed, Nudged, Table
 from handlers.deadlines.people import Post
 from storage.models.deadlines import Deadline
-from storage.models.units import Cluster, Unit
+from storage.models.units import Unit
 
 MOST_NAMES = 5
 
@@ -47,7 +46,10 @@ async def offer_clusters(
     if len(mine) == 1:
         return await _shown(session, contact, mine[0], now)
     return reply("cluster-which").offering(
-        *(Choice(one.name, press=f"cluster:{one.id}", literal=True) for one in mine)
+        *(
+            Choice(one.cluster.name, press=f"cluster:{one.cluster.id}", literal=True)
+            for one in mine
+        )
     )
 
 
@@ -65,29 +67,29 @@ async def nudge(
     shown = await cluster.table(session, one, now)
     ours = [post.unit.id for post in posts]
     done = await cluster.nudge(session, shown, ours, posts[0].actor, now)
-    return _nudged(done, contact.locale).offering(
-        choice("cluster-again-button", f"cluster:{one.id}"), choice("common-home-button", "home")
+    return _nudged(done, contact.locale, now).offering(
+        choice("cluster-again-button", f"cluster:{one.cluster.id}"),
+        choice("common-home-button", "home"),
     )
 
 
-async def _mine(session: AsyncSession, contact: Contact, now: datetime) -> Sequence[Cluster]:
+async def _mine(session: AsyncSession, contact: Contact, now: datetime) -> Sequence[Headed]:
     posts = await people.posts(session, contact.id)
-    ours = [post.unit.id for post in posts]
-    return await people.headed_clusters(session, ours, local_day(now).year)
+    return await cluster.headed(session, [post.unit.id for post in posts], now)
 
 
 async def _pressed(
     query: CallbackQuery, contact: Contact, session: AsyncSession, now: datetime
-) -> tuple[Sequence[Post], Cluster]:
+) -> tuple[Sequence[Post], Headed]:
     """Asks the rows again at every press. Raises UserError for whoever heads it no more."""
     wanted = (query.data or "").split(":")[1]
     for one in await _mine(session, contact, now):
-        if one.id == wanted:
+        if one.cluster.id == wanted:
             return await people.posts(session, contact.id), one
     raise UserError("cluster-not-yours").offering(choice("common-home-button", "home"))
 
 
-async def _shown(session: AsyncSession, contact: Contact, one: Cluster, now: datetime) -> Reply:
+async def _shown(session: AsyncSession, contact: Contact, one: Headed, now: datetime) -> Reply:
     ours = {post.unit.id for post in await people.posts(session, contact.id)}
     return _told(await cluster.table(session, one, now), ours, contact.locale)
 
@@ -143,10 +145,13 @@ def _drawing(shown: Table, locale: str) -> str:
     )  # fmt: skip
 
 
-def _nudged(done: Nudged, locale: str) -> Reply:
-    lines = []
-    if done.told:
-        lines.append(i18n.say(locale, "cluster-nudged", n=done.told))
+def _nudged(done: Nudged, locale: str, now: datetime) -> Reply:
+    lines = [
+        i18n.say(locale, "cluster-nudged-later", n=n, at=at)
+        if at > now
+        else i18n.say(locale, "cluster-nudged", n=n)
+        for at, n in sorted(done.told.items())
+    ]
     if done.nudged_already:
         lines.append(i18n.say(locale, "cluster-nudged-today", n=done.nudged_already))
     if done.unreached:

@@ -33,7 +33,7 @@ from storage.models.deadlines import OPEN_DUTIES, Deadline, DeadlineState, Duty,
 from storage.models.office import Officer
 from storage.models.people import Contact
 from storage.models.reminders import WAITING, Reminder, ReminderState
-from storage.models.units import Member, MemberRank, Unit
+from storage.models.units import Member, Unit
 
 PAPER = duties.ON_PAPER
 FURTHEST = timedelta(days=366)
@@ -216,11 +216,7 @@ async def may_ask_who(session: AsyncSession, contact_id: int, pressed: Press) ->
 
 async def responsible(session: AsyncSession, unit_id: str) -> Sequence[Member]:
     """The unit's people: who does the work first, its head last."""
-    found = await session.scalars(
-        select(Member).where(Member.unit_id == unit_id, Member.left_at.is_(None))
-    )
-    order = list(MemberRank)
-    return sorted(found, key=lambda one: (order.index(MemberRank(one.rank)), one.name))
+    return (await people.members(session, [unit_id])).get(unit_id, [])
 
 
 # Remind me again

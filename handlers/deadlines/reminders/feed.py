@@ -18,7 +18,7 @@ from bot import outbox
 from bot.clock import Calendar, OutsideCoverage, load_calendar, next_allowed, quiet_hours
 from bot.replies import Reply
 from bot.vault import Vault
-from handlers.deadlines.reminders import ladder, passing, wording
+from handlers.deadlines.reminders import ladder, passing, telling, wording
 from handlers.deadlines.reminders.ladder import Occurrence
 from handlers.deadlines.reminders.passing import Lost
 from handlers.deadlines.reminders.wording import Told
@@ -29,14 +29,12 @@ from storage.models.deadlines import (
     Deadline,
     DeadlineState,
     Duty,
-    DutyState,
-    Work,
 )
 from storage.models.office import Officer
 from storage.models.people import Contact
 from storage.models.reminders import Reminder, ReminderState
 from storage.models.traffic import MessageClass
-from storage.models.units import Member, MemberAddress, Unit
+from storage.models.units import Member, MemberAddress, Unit, UnitKind
 
 Feeder = Callable[[AsyncSession, datetime, int, str, str], Awaitable[int]]
 Compose = Callable[[Sequence[Told], str, datetime], Reply]
@@ -136,14 +134,17 @@ async def sort(
         .where(Deadline.id.in_({row.deadline_id for row in rows}))
         .execution_options(populate_existing=True)
     )
-    people = await _people(session, list(contacts))
+    people, officers = await _people(session, list(contacts))
     known = {one.id: one for one in deadlines}
-    return Sorting(contacts, known, people, await load_calendar(session), now)
+    return Sorting(contacts, known, people, officers, await load_calendar(session), now)
 
 
-async def _people(session: AsyncSession, contacts: list[int]) -> dict[tuple[str, int], str]:
-    """(member or officer, their chat) → why it is not used any more, or ""."""
+async def _people(
+    session: AsyncSession, contacts: list[int]
+) -> tuple[dict[tuple[str, int], str], set[str]]:
+    """(member or officer, their chat) → why it is not used any more, or ""; and the officers."""
     people: dict[tuple[str, int], str] = {}
+    of_office: set[str] = set()
     for start in range(0, len(contacts), BATCH):
         some = contacts[start : start + BATCH]
         members = await session.execute(
@@ -164,6 +165,7 @@ async def _people(session: AsyncSession, contacts: list[int]) -> dict[tuple[str,
         )
         for officer_id, contact_id, revoked_at in officers:
             people[officer_id, contact_id] = "left" if revoked_at else ""
+            of_office.add(officer_id)
         elsewhere = await session.execute(
             select(MemberAddress.member_id, _HERE.c.contact_id)
             .join(_HERE, _HERE.c.member_id == MemberAddress.member_id)
@@ -172,7 +174,7 @@ async def _people(session: AsyncSession, contacts: list[int]) -> dict[tuple[str,
         )
         for member_id, contact_id in elsewhere:
             people[member_id, contact_id] = people[member_id, contact_id] or "opted_out"
-    return people
+    return people, of_office
 
 
 _HERE = table(MemberAddress).alias()
@@ -186,13 +188,16 @@ class Sorting:
         contacts: dict[int, Any],
         deadlines: dict[str, Deadline],
         people: dict[tuple[str, int], str],
+        officers: set[str],
         calendar: Calendar,
         now: datetime,
     ) -> None:
         self.contacts, self.deadlines = contacts, deadlines
-        self._people, self._calendar, self._now = people, calendar, now
+        self._people, self._officers = people, officers
+        self._calendar, self._now = calendar, now
         self._unknown = now + ASKED_AGAIN
         self._ladders: dict[tuple[str, datetime], dict[str, Occurrence]] = {}
+        self._steps: dict[tuple[str, datetime], set[str]] = {}
         self._audiences: dict[tuple[str, str], Audience] = {}
         self._moments: dict[tuple[Any, ...], datetime] = {}
         self._told: dict[int, list[Any]] = defaultdict(list)
@@ -233,6 +238,15 @@ class Sorting:
             self._audiences[key] = passing.audience(self.deadlines[row.deadline_id], row.step)
         return self._audiences[key]
 
+    def is_officer(self, row: Any) -> bool:
+        """It goes to an officer, whomever the step is for."""
+        return row.recipient in self._officers
+
+    def is_spared(self, row: Any) -> bool:
+        """Meant for people who want no reminders: an officer hears it in their place."""
+        meant_for_others = self.audience(row) != Audience.OFFICE and row.kind != UnitKind.OFFICE
+        return meant_for_others and self.is_officer(row)
+
     def due_at(self, row: Any) -> datetime:
         due = self.deadlines[row.deadline_id].due_at
         return due if row.own_due_at is None else max(due, row.own_due_at)
@@ -245,8 +259,7 @@ class Sorting:
             return "not_armed"
         if row.duty_state not in OPEN_DUTIES:
             return str(row.duty_state)
-        steps = self._ladder(row)
-        if steps and ladder.is_on_ladder(row.step) and row.step not in steps:
+        if ladder.is_on_ladder(row.step) and row.step not in self._names(row):
             return "moved"
         return ""
 
@@ -261,16 +274,19 @@ class Sorting:
         return "unreachable" if problem or contact.blocked else ""
 
     def _ladder(self, row: Any) -> dict[str, Occurrence]:
-        """Step → occurrence; empty where the holiday table has run out."""
+        """Step → occurrence, as far as the holiday table reaches."""
         key = row.deadline_id, self.due_at(row)
         if key not in self._ladders:
             terms = ladder.terms(self.deadlines[row.deadline_id], key[1])
-            try:
-                found = ladder.occurrences(terms, self._calendar)
-            except OutsideCoverage:
-                found = []
+            found, _ = ladder.reckoned(terms, self._calendar)
             self._ladders[key] = {one.step: one for one in found}
         return self._ladders[key]
+
+    def _names(self, row: Any) -> set[str]:
+        key = row.deadline_id, self.due_at(row)
+        if key not in self._steps:
+            self._steps[key] = ladder.names(ladder.terms(self.deadlines[row.deadline_id], key[1]))
+        return self._steps[key]
 
     def _may_go(self, row: Any) -> datetime:
         if self.deadlines[row.deadline_id].urgent:
@@ -323,7 +339,8 @@ class Sorting:
     def _place(self, row: Any) -> tuple[str, ...]:
         if not ladder.is_on_ladder(row.step):
             return row.unit_id, row.deadline_id, row.step
-        return row.unit_id, row.deadline_id, self.audience(row)
+        to = Audience.OFFICE if self.is_officer(row) else self.audience(row)
+        return row.unit_id, row.deadline_id, to
 
     async def write(self, session: AsyncSession) -> None:
         """Everything but what is told."""
@@ -369,9 +386,10 @@ async def _tell(
     now: datetime,
 ) -> None:
     messages = {}
+    around = await telling.look(session, (row for rows in groups for row in rows), sorting)
     for rows in groups:
         contact = sorting.contacts[rows[0].contact_id]
-        told = [_told(row, sorting) for row in rows]
+        told = [telling.told(row, sorting, around) for row in rows]
         messages[_key(rows[0])] = contact.id, compose(told, contact.locale, now)
     carried = await outbox.tell_many(
         session, vault, messages, kind=MessageClass.REMINDER, due_at=now
@@ -388,16 +406,6 @@ async def _tell(
 def _key(row: Any) -> str:
     """The same reminder goes twice to one chat never; to another chat when the first is dead."""
     return f"reminder:{row.id}:{row.contact_id}"
-
-
-def _told(row: Any, sorting: Sorting) -> Told:
-    deadline = sorting.deadlines[row.deadline_id]
-    return Told(
-        reminder_id=row.id, unit_id=row.unit_id, unit=row.name, deadline_id=row.deadline_id,
-        title=deadline.title, work=Work(deadline.work), due_at=sorting.due_at(row),
-        state=DutyState(row.duty_state), to=sorting.audience(row),
-        mandatory=deadline.mandatory, nudged=row.step.startswith(ladder.NUDGE),
-    )  # fmt: skip
 
 
 CONTACTS = select(
@@ -422,7 +430,8 @@ ROWS = (
     select(
         _TABLE.c.id, _TABLE.c.unit_id, _TABLE.c.deadline_id, _TABLE.c.step, _TABLE.c.recipient,
         _TABLE.c.contact_id, _TABLE.c.planned_at, _TABLE.c.due_at, _TABLE.c.at,
-        Duty.state.label("duty_state"), Duty.own_due_at, Unit.name, Unit.closed_at,
+        Duty.state.label("duty_state"), Duty.own_due_at, Unit.name, Unit.kind,
+        Unit.closed_at,
     )
     .join(Duty, (Duty.unit_id == _TABLE.c.unit_id) & (Duty.deadline_id == _TABLE.c.deadline_id))
     .join(Unit, Unit.id == _TABLE.c.unit_id)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
-from bot.clock import VIETNAM, Calendar, add_working_days, closing_day
+from bot.clock import VIETNAM, Calendar, OutsideCoverage, add_working_days, closing_day
 from storage.models.deadlines import Audience, Deadline, Rung
 
 SEND_HOUR = time(8)
@@ -87,10 +87,34 @@ def occurrences(given: Terms, calendar: Calendar) -> list[Occurrence]:
 
     Of two rungs of one name to the same people the first counts. Raises OutsideCoverage.
     """
+    return _in_order(_place(given, one, calendar) for one in _rungs(given))
+
+
+def reckoned(given: Terms, calendar: Calendar) -> tuple[list[Occurrence], list[date]]:
+    """As `occurrences`, of those rungs alone whose days the holiday table holds; and the days that
+    it does not."""
+    found, missing = [], []
+    for one in _rungs(given):
+        try:
+            found.append(_place(given, one, calendar))
+        except OutsideCoverage as error:
+            missing.append(error.day)
+    return _in_order(found), missing
+
+
+def names(given: Terms) -> set[str]:
+    """The steps as the ledger names them, wherever the holiday table ends."""
+    last = closing_day(given.due_at)
+    return {_name(given, one["step"], last) for one in _rungs(given)}
+
+
+def _rungs(given: Terms) -> Iterable[Rung]:
     rungs = {(one["step"], one["to"]): one for one in reversed(given.ladder or DEFAULT_LADDER)}
-    found = [_place(given, one, calendar) for one in rungs.values()]
-    found.sort(key=lambda one: (one.send_at, one.days, one.to))
-    return list(_merge(found))
+    return rungs.values()
+
+
+def _in_order(found: Iterable[Occurrence]) -> list[Occurrence]:
+    return list(_merge(sorted(found, key=lambda one: (one.send_at, one.days, one.to))))
 
 
 def too_late(one: Occurrence, every: Iterable[Occurrence], due_at: datetime, at: datetime) -> bool:

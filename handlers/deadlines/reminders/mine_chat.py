@@ -308,7 +308,10 @@ async def read_hours(message: Message) -> Reply:
     try:
         quiet = preferences.read_quiet_hours(message.text or "")
     except UserError as error:
-        raise error.offering(*[row[0] for row in _question().choices]) from None
+        usual, nothing, back = [row[0] for row in _question().choices]
+        if error.reply.key == preferences.ALL_DAY:
+            nothing = choice("mine-quiet-stop-button", "optout:stop")
+        raise error.offering(usual, nothing, back) from None
     key = "mine-read-back-no-quiet" if quiet.start == quiet.end else "mine-read-back-quiet"
     return reply(key, **_hours(quiet)).offering(
         choice("mine-quiet-yes-button", _quiet_press(quiet)),

@@ -10,7 +10,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -18,7 +18,14 @@ import structlog
 from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.clock import Calendar, OutsideCoverage, QuietHours, load_calendar, next_allowed
+from bot.clock import (
+    Calendar,
+    OutsideCoverage,
+    QuietHours,
+    end_of_day,
+    load_calendar,
+    next_allowed,
+)
 from handlers.deadlines.reminders import ladder, recipients
 from handlers.deadlines.reminders.ladder import Occurrence
 from handlers.deadlines.reminders.recipients import Chosen, Directory, Seat
@@ -55,19 +62,24 @@ async def plan(session: AsyncSession, now: datetime) -> int:
     calendar = await load_calendar(session)
     own = await _own_dates(session, armed)
     steps: list[Step] = []
-    reached = []
+    reached: dict[datetime, list[str]] = defaultdict(list)
     for deadline in armed:
-        try:
-            steps += _come(deadline, own[deadline.id], calendar, now)
-        except OutsideCoverage as error:
-            log.error(
-                "a ladder waits for the holiday table", deadline=deadline.code, day=error.day
-            )
-        else:
-            reached.append(deadline.id)
+        come, missing = _come(deadline, own[deadline.id], calendar, now)
+        steps += come
+        if missing:
+            log.error("steps wait for the holiday table", deadline=deadline.code, day=min(missing))
+        reached[_until(missing, calendar, now)].append(deadline.id)
     written = await _write(session, steps, calendar, now) if steps else 0
-    await _reach(session, reached, now)
+    for until, ids in reached.items():
+        await _reach(session, ids, until)
     return written
+
+
+def _until(missing: Sequence[date], calendar: Calendar, now: datetime) -> datetime:
+    """How far it was planned: what the table does not reach comes once the table is mended."""
+    if any(day > calendar.covered_until for day in missing):
+        return min(now, end_of_day(calendar.covered_until))
+    return now
 
 
 async def _hold_armed(session: AsyncSession, now: datetime) -> Sequence[Deadline]:
@@ -103,15 +115,15 @@ async def _own_dates(session: AsyncSession, armed: Sequence[Deadline]) -> dict[s
     return dates
 
 
-async def _reach(session: AsyncSession, reached: Sequence[str], now: datetime) -> None:
+async def _reach(session: AsyncSession, reached: Sequence[str], until: datetime) -> None:
     """Never back: a clock that was set back plans nothing twice."""
     await session.execute(
         update(Deadline)
         .where(
             Deadline.id.in_(reached),
-            or_(Deadline.planned_until.is_(None), Deadline.planned_until < now),
+            or_(Deadline.planned_until.is_(None), Deadline.planned_until < until),
         )
-        .values(planned_until=now)
+        .values(planned_until=until)
         .execution_options(synchronize_session=False)
     )
 
@@ -121,20 +133,27 @@ async def _reach(session: AsyncSession, reached: Sequence[str], now: datetime) -
 
 def _come(
     deadline: Deadline, own: set[datetime], calendar: Calendar, now: datetime
-) -> Iterator[Step]:
+) -> tuple[list[Step], list[date]]:
+    """And the days of its steps that the holiday table does not hold."""
     since = deadline.planned_until or deadline.armed_at
     assert since is not None
+    steps: list[Step] = []
+    missing: list[date] = []
     for due_at in sorted({deadline.due_at} | {one for one in own if one > deadline.due_at}):
-        every = ladder.occurrences(ladder.terms(deadline, due_at), calendar)
+        every, beyond = ladder.reckoned(ladder.terms(deadline, due_at), calendar)
+        missing += beyond
         came = [one for one in every if since < one.send_at <= now]
         newest = {one.to: one.send_at for one in came}
-        for one in came:
-            if one.send_at < newest[one.to]:
-                yield Step(deadline, due_at, one, every, ReminderState.EXPIRED, "outage")
-            elif one.merged_into:
-                yield Step(deadline, due_at, one, every, ReminderState.MERGED, "merged")
-            else:
-                yield Step(deadline, due_at, one, every, ReminderState.PLANNED, one.reason)
+        steps += [Step(deadline, due_at, one, every, *_standing(one, newest)) for one in came]
+    return steps, missing
+
+
+def _standing(one: Occurrence, newest: dict[Audience, datetime]) -> tuple[ReminderState, str]:
+    if one.send_at < newest[one.to]:
+        return ReminderState.EXPIRED, "outage"
+    if one.merged_into:
+        return ReminderState.MERGED, "merged"
+    return ReminderState.PLANNED, one.reason
 
 
 # What is written

@@ -18,18 +18,33 @@ from storage.models.reminders import WAITING, Reminder, ReminderState
 _HOUR = r"(\d{1,2})\s*(?:(?:h|gio|:|g)\s*(\d{2})?)?\s*(sang|trua|chieu|toi|dem|am|pm)?"
 _HOURS = re.compile(rf"(?:tu |from )?{_HOUR}\s*(?:-|–|den|toi|to|until|,|\s)\s*{_HOUR}")
 _NONE = {"khong", "khong co", "0", "tat", "none", "no", "off"}
+LEAST = 60
+"""Minutes: whoever leaves less wants no reminders."""
+ALL_DAY = "mine-quiet-all-day"
 _AFTERNOON = {"chieu", "toi", "dem", "pm"}
 
 
 def read_quiet_hours(typed: str) -> QuietHours:
-    """ "21h-7h", "từ 22:00 đến 6h30", "9 giờ tối đến 7 giờ sáng", "không". Raises UserError."""
+    """ "21h-7h", "từ 22:00 đến 6h30", "9 giờ tối đến 7 giờ sáng", "không".
+
+    Raises UserError, `ALL_DAY` for hours that leave no time to be reminded in.
+    """
     words = fold(typed).strip(" .!")
     if words in _NONE:
         return QuietHours(time(0), time(0))
     found = _HOURS.fullmatch(words)
     if found is None:
         raise UserError("mine-quiet-not-understood")
-    return QuietHours(_hour(*found.groups()[:3]), _hour(*found.groups()[3:]))
+    quiet = QuietHours(_hour(*found.groups()[:3]), _hour(*found.groups()[3:]))
+    if _minutes_left(quiet) < LEAST:
+        raise UserError(ALL_DAY)
+    return quiet
+
+
+def _minutes_left(quiet: QuietHours) -> int:
+    """Of a day, to be reminded in. Hours typed from one moment to the same are the whole day."""
+    start, end = (60 * one.hour + one.minute for one in (quiet.start, quiet.end))
+    return (start - end) % (24 * 60)
 
 
 def _hour(hour: str, minute: str | None, part: str | None) -> time:

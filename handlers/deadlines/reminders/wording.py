@@ -15,12 +15,14 @@ from bot import i18n
 from bot.clock import closing_day, local_day
 from bot.replies import Choice, Reply, Until, Word, choice
 from storage.models.deadlines import Audience, DutyState, Work
+from storage.models.units import MemberRank
 
 MOST_LINES = 10
 FITTING = 600
 """Characters that are read on a telephone without scrolling."""
 LONGEST_NAME = 60
 LONGEST_LABEL = 40
+MOST_PEOPLE = 3
 SUPERVISORS = (Audience.CLUSTER, Audience.OFFICE)
 """Hear of other units' duties: they do nothing for them here, but may ask who is responsible."""
 
@@ -41,13 +43,27 @@ class Told:
     mandatory: bool
     nudged: bool = False
     """The head of the cluster asks for it, not the ladder."""
+    own: bool = False
+    """The office's own date: no unit is behind."""
+    of_consultation: bool = False
+    spared: bool = False
+    """Those it was meant for want no reminders; an officer hears it in their place."""
+    reached: bool | None = None
+    """Told to the office: whether a reminder has come to the unit; None where nobody looked."""
+    people: Sequence[tuple[str, str]] = ()
+    """Whom the office may call, with their rank in the unit."""
+
+    @property
+    def supervised(self) -> bool:
+        """Whoever hears it does nothing for it here."""
+        return self.own or self.spared or self.to in SUPERVISORS
 
 
 def compose(told: Sequence[Told], locale: str, now: datetime) -> Reply:
     """One message for one person. The first of `told` lends it its buttons where it is alone."""
     distinct = {(one.unit_id, one.deadline_id): one for one in reversed(told)}
     if len(distinct) == 1:
-        return _single(told[0], now)
+        return _single(told[0], locale, now)
     return _several(sorted(distinct.values(), key=_order), locale, now)
 
 
@@ -68,26 +84,55 @@ def _phase(due_at: datetime, now: datetime) -> tuple[str, int]:
 # One duty
 
 
-def _single(one: Told, now: datetime) -> Reply:
+def _single(one: Told, locale: str, now: datetime) -> Reply:
     phase, days = _phase(one.due_at, now)
-    moment = f"{phase}-{'nudge' if one.nudged else one.to}"
+    moment = f"{phase}-{_listener(one)}"
     message = Reply(
         f"reminders-{moment}",
         {
             "title": _cut(one.title, 2 * LONGEST_NAME), "unit": _cut(one.unit, LONGEST_NAME),
             "n": days, "due": Until(one.due_at), "todo": Word(_todo(one)),
-            "stop": _stop(one.mandatory),
+            "stop": _stop([one]),
+            **({"people": _people(one, locale)} if one.spared else {}),
         },
     )  # fmt: skip
     return message.offering(*_buttons(one))
 
 
-def _stop(mandatory: bool) -> Word:
+def _listener(one: Told) -> str:
+    if one.own:
+        return "own"
+    if one.spared:
+        return "spared"
+    return "nudge" if one.nudged else str(one.to)
+
+
+def _people(one: Told, locale: str) -> str | Word:
+    named = [
+        f"{_cut(name, LONGEST_NAME // 2)} ({i18n.say(locale, f'remind-rank-{MemberRank(rank)}')})"
+        for name, rank in one.people[:MOST_PEOPLE]
+    ]
+    return ", ".join(named) or Word("reminders-nobody")
+
+
+def _stop(told: Sequence[Told]) -> Word:
     """How to opt out, and what that comes to."""
-    return Word("reminders-mandatory" if mandatory else "reminders-stop")
+    to_office = all(one.mandatory and not _to_office(one) for one in told)
+    return Word("reminders-mandatory" if to_office else "reminders-stop")
+
+
+def _to_office(one: Told) -> bool:
+    return one.own or one.spared or one.to == Audience.OFFICE
 
 
 def _todo(one: Told) -> str:
+    if one.own:
+        return _todo_of_office(one)
+    if one.spared:
+        by_cluster = one.to == Audience.CLUSTER
+        return "reminders-todo-spared-cluster" if by_cluster else "reminders-todo-spared-unit"
+    if one.reached is not None:
+        return "reminders-todo-reached" if one.reached else "reminders-todo-unreached"
     if one.to in SUPERVISORS:
         return "reminders-todo-supervise"
     if one.state == DutyState.RETURNED:
@@ -95,12 +140,23 @@ def _todo(one: Told) -> str:
     return f"reminders-todo-{Work(one.work)}"
 
 
+def _todo_of_office(one: Told) -> str:
+    if not one.of_consultation:
+        return "reminders-todo-own"
+    return "reminders-todo-close" if one.work == Work.OTHER else "reminders-todo-council"
+
+
 def _buttons(one: Told) -> Iterator[tuple[Choice, ...]]:
+    """Only what the listener may press: an officer answers for no unit."""
+
     def button(label: str, act: str) -> Choice:
         return choice(label, press(one.reminder_id, act))
 
+    if one.own:
+        yield (choice("calendar-open-button", f"dl:open:{one.deadline_id}"),)
+        return
     who = button("reminders-who-button", "who")
-    if one.to in SUPERVISORS:
+    if one.supervised:
         yield (who,)
         return
     yield button("reminders-done-button", "done"), button("reminders-doing-button", "doing")
@@ -123,28 +179,48 @@ def _several(duties: Sequence[Told], locale: str, now: datetime) -> Reply:
 
 
 def _list(duties: Sequence[Told], shown: int, locale: str, now: datetime) -> Reply:
-    supervised = all(one.to in SUPERVISORS for one in duties)
+    supervised = all(one.supervised for one in duties)
     listener = "behind" if supervised else "several"
-    mandatory = all(one.mandatory for one in duties)
     more = len(duties) - shown
     key = f"reminders-{listener}-more" if more else f"reminders-{listener}"
+    lines = [*_lines(duties[:shown], locale, now), *_to_call(duties[:shown], locale)]
     message = Reply(
         key,
         {
-            "n": len(duties), "more": more,
-            "lines": "\n".join(_lines(duties[:shown], locale, now)),
-            "stop": _stop(mandatory),
+            "n": len(duties), "more": more, "lines": "\n".join(lines),
+            "stop": _stop(duties), **({"todo": Word(_todo_of(duties))} if supervised else {}),
         },
         locale=locale,
     )  # fmt: skip
-    act = "who" if supervised else "open"
     labels = _labels(duties[:shown])
     return message.offering(
         *(
-            Choice(label, press=press(one.reminder_id, act), literal=True)
+            Choice(label, press=_opening(one), literal=True)
             for one, label in zip(duties, labels, strict=False)
         )
     )
+
+
+def _opening(one: Told) -> str:
+    if one.own:
+        return f"dl:open:{one.deadline_id}"
+    return press(one.reminder_id, "who" if one.supervised else "open")
+
+
+def _todo_of(duties: Sequence[Told]) -> str:
+    owned = [one.own for one in duties]
+    if all(owned):
+        return "reminders-todo-open"
+    return "reminders-todo-some" if any(owned) else "reminders-todo-supervise-several"
+
+
+def _to_call(duties: Sequence[Told], locale: str) -> Iterator[str]:
+    """The units that no reminder comes to."""
+    names = dict.fromkeys(
+        _cut(one.unit, LONGEST_NAME // 2) for one in duties if one.spared or one.reached is False
+    )
+    if names:
+        yield i18n.say(locale, "reminders-to-call", n=len(names), units=", ".join(names))
 
 
 def _lines(duties: Sequence[Told], locale: str, now: datetime) -> Iterator[str]:

@@ -14,14 +14,14 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import outbox
-from bot.clock import end_of_day
+from bot.clock import OutsideCoverage, end_of_day, load_calendar
 from bot.replies import Reply, Until, UserError, Word, choice, reply
 from bot.vault import Vault
 from handlers.deadlines import duties
 from handlers.deadlines.registration import service
 from handlers.deadlines.registration.review import rights
 from handlers.deadlines.registration.service import Handed
-from handlers.deadlines.reminders.ladder import AGAIN
+from handlers.deadlines.reminders import ladder
 from storage.models.deadlines import (
     OPEN_DUTIES,
     Deadline,
@@ -31,7 +31,6 @@ from storage.models.deadlines import (
 )
 from storage.models.office import Act, Officer
 from storage.models.people import Contact
-from storage.models.reminders import Reminder
 from storage.models.traffic import StoredFile
 from storage.models.units import Member, MemberAddress, Unit
 
@@ -324,17 +323,31 @@ async def still_theirs(judging: Judging, reason: str) -> Case:
 
 
 async def give_time(judging: Judging) -> Case:
-    """The day the unit asked for becomes its own date. What was planned for the old is dropped."""
+    """The day the unit asked for becomes its own date. What was planned for the old is dropped.
+
+    Raises UserError where its reminders would leave the holiday table.
+    """
     found = await judging.case()
     day = _asked(found)
+    await _require_steps(judging.session, found, day)
     found.duty.own_due_at = end_of_day(day)
     found.duty.more_time_until, found.duty.more_time_reason = None, ""
-    asked_for = Reminder.step.startswith(AGAIN, autoescape=True)
-    await duties.silence(judging.session, found.duty, "moved", judging.now, ~asked_for)
+    await duties.leave_date(judging.session, found.duty, judging.now)
     _note(judging, "give more time", str(day))
     told = reply("registration_review-told-time", due=Until(end_of_day(day)), **_about(found))
     await _tell(judging, found, told)
     return found
+
+
+async def _require_steps(session: AsyncSession, found: Case, day: date) -> None:
+    """Raises UserError where a reminder before or after that day leaves the holiday table."""
+    terms = ladder.terms(found.deadline, end_of_day(day))
+    try:
+        ladder.occurrences(terms, await load_calendar(session))
+    except OutsideCoverage as error:
+        raise UserError(
+            "calendar-outside", day=error.day, first=error.covered_from, last=error.covered_until
+        ).offering(choice("registration_review-open-button", f"dv:o:{found.duty.id}")) from None
 
 
 async def refuse_time(judging: Judging, reason: str) -> Case:
