@@ -27,6 +27,7 @@ from bot.vault import Vault
 from handlers.deadlines.desk import standing
 from handlers.deadlines.desk.standing import Standing
 from handlers.deadlines.duties import DUE_AT
+from handlers.deadlines.reminders import settle
 from storage.models.deadlines import OPEN_DUTIES, Deadline, Duty, DutyState, Submission
 from storage.models.office import Officer, Role
 from storage.models.people import Contact
@@ -55,7 +56,7 @@ class Morning:
     more_time: int
     not_ours: int
     unreached: Sequence[str]
-    """Names of units that a reminder did not reach."""
+    """Names of units that a reminder did not reach, or one of whose chats was found dead."""
     in_doubt: int
     expired: int
     passed_on: int
@@ -185,7 +186,8 @@ async def _handed_in(session: AsyncSession, office_id: str, since: datetime, now
 async def _unreached(
     session: AsyncSession, office_id: str, since: datetime, now: datetime
 ) -> Sequence[str]:
-    found = await session.scalars(
+    """Also where another heard it instead, and where no reminder was due yet."""
+    failed = await session.scalars(
         select(Unit.name)
         .join(Reminder, Reminder.unit_id == Unit.id)
         .where(
@@ -194,10 +196,9 @@ async def _unreached(
             Reminder.at > since,
             Reminder.at <= now,
         )
-        .distinct()
-        .order_by(Unit.name)
     )
-    return found.all()
+    dead = await session.execute(settle.dead(office_id, since, now))
+    return sorted({*failed, *(unit for unit, _ in dead)})
 
 
 # What is said
