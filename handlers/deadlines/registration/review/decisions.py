@@ -101,7 +101,8 @@ def _state(state: DutyState) -> ColumnElement[bool]:
 
 def _unread() -> ColumnElement[bool]:
     read = select(Act.id).where(
-        Act.object_kind == "duty", Act.object_id == Duty.id, Act.verb == "read",
+        Act.object_kind == "duty", Act.object_id == Duty.id,
+        Act.verb.in_(("read", "duty not_applicable")),
         Act.actor.startswith("officer:", autoescape=True), Act.at >= Duty.state_at,
     )  # fmt: skip
     return ~read.correlate(Duty).exists()
