@@ -39,7 +39,7 @@ log = structlog.get_logger()
 Event = Message | CallbackQuery
 PAGE = 8
 MOST_MOVES = 3
-MOST_STEPS = 7
+MOST_STEPS = 5
 """Lines of a preview in one message."""
 MOST_NAMES = 10
 LONGEST_LABEL = 42
