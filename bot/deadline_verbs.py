@@ -327,7 +327,7 @@ def _previewed(found: Preview, say: console.Say, locale: str, *, everyone: bool)
     from handlers.deadlines.calendar import describing
 
     yield i18n.words(describing.summary(found, locale), locale)
-    yield from (f"  {line}" for line in describing.steps(found, locale))
+    yield from (f"  {line}" for line in describing.steps(found, locale, typed=True))
     most = len(found.recipients) if everyone else MOST_NAMED
     if found.recipients:
         yield say("deadline_command-recipients", n=len(found.recipients))
@@ -467,7 +467,7 @@ async def show(settings: Settings, args: argparse.Namespace) -> int:
     async with _held(settings, args) as (session, deadline):
         stand = (await service.standing(session, [deadline]))[deadline.id]
         moves = await service.moves(session, deadline)
-    console.show(i18n.words(describing.card(deadline, stand, locale), locale))
+    console.show(i18n.words(describing.card(deadline, stand, locale, typed=True), locale))
     basis, source = deadline.basis or "-", deadline.source or "-"
     console.show(say("deadline_command-rests-on", basis=basis, source=source))
     for paper in deadline.checklist:

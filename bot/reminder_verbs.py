@@ -7,7 +7,7 @@ import asyncio
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from bot import console
-from bot.clock import VIETNAM
+from bot.clock import VIETNAM, local_day
 from bot.config import Settings
 from bot.replies import Until, UserError, Word
 from storage.models.office import Officer
@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 
 def add_verbs(verbs: Any) -> None:
     verb = console.verb(verbs, "why", why, "help-why")
-    verb.add_argument("unit", help="help-unit-code")
-    verb.add_argument("deadline", help="help-why-deadline")
+    verb.add_argument("unit", nargs="?", default="", help="help-unit-code")
+    verb.add_argument("deadline", nargs="?", default="", help="help-why-deadline")
     verb.add_argument("--on", type=console.day, metavar="DATE", help="help-why-on")
+    verb.add_argument("--missed", action="store_true", help="help-why-missed")
+    verb.add_argument("--since", type=console.day, metavar="DATE", help="help-why-since")
     verb.add_argument("--office", default="", help="help-code-of-office")
     verb = console.verb(verbs, "rehearse", rehearse, "help-rehearse")
     for option, dest, words in (
@@ -82,11 +84,18 @@ def _share(text: str) -> float:
 
 # Why
 
+MISSED_LATELY = timedelta(days=7)
+"""How far back what was missed is listed where no day is named."""
+
 
 async def why(settings: Settings, args: argparse.Namespace) -> int:
     from handlers.deadlines.reminders import why as account
 
     say = console.sayer(settings)
+    if args.missed:
+        return await _missed(settings, args)
+    if not args.deadline:
+        raise UserError("reminder_command-name-both")
     async with console.database(settings) as db, db.reading() as session:
         office = await console.office(session, args.office)
         told = await account.explain(session, office.id, args.unit, args.deadline)
@@ -97,6 +106,22 @@ async def why(settings: Settings, args: argparse.Namespace) -> int:
     for line in lines:
         for written in _written(line, say):
             console.show(written)
+    return 0
+
+
+async def _missed(settings: Settings, args: argparse.Namespace) -> int:
+    from handlers.deadlines.reminders import missed
+
+    say = console.sayer(settings)
+    first = args.since or local_day(datetime.now(UTC)) - MISSED_LATELY
+    since = datetime.combine(first, time(), VIETNAM)
+    async with console.database(settings) as db, db.reading() as session:
+        office = await console.office(session, args.office)
+        found = await missed.missed(session, office.id, since)
+    if not found:
+        console.show(say("reminder_command-none-missed", day=first))
+    for written in missed.written(found, settings.default_locale):
+        console.show(written)
     return 0
 
 

@@ -8,7 +8,7 @@ from bot.hearing import Hears
 from handlers.deadlines.calendar import chat as calendar
 from handlers.deadlines.calendar import moving_chat
 from handlers.deadlines.calendar.chat import Moving
-from handlers.deadlines.desk import cluster_chat
+from handlers.deadlines.desk import cluster_chat, digest_chat
 from handlers.deadlines.registration import chat as registration
 from handlers.deadlines.registration.review import chat as registration_review
 from handlers.deadlines.registration.review.chat import Deciding
@@ -29,8 +29,8 @@ def router() -> Router:
     )
     deadlines.include_routers(
         calendar.router(), moving_chat.router(), reminders.router(), mine_chat.router(),
-        units.router(), cluster_chat.router(), registration_review.router(),
-        registration.router(),
+        units.router(), cluster_chat.router(), digest_chat.router(),
+        registration_review.router(), registration.router(),
     )  # fmt: skip
     return deadlines
 

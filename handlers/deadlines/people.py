@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from storage.models.office import Officer, Role
 from storage.models.units import (
     Cluster,
     ClusterSeat,
@@ -17,6 +18,7 @@ from storage.models.units import (
     MemberRank,
     SeatRank,
     Unit,
+    UnitKind,
 )
 
 _LEADING = (SeatRank.HEAD, SeatRank.DEPUTY)
@@ -33,6 +35,35 @@ class Post:
     def actor(self) -> str:
         """As an Act names them."""
         return f"member:{self.member.id}"
+
+    @property
+    def id(self) -> str:
+        """As the ledger names a recipient."""
+        return self.member.id
+
+    @property
+    def name(self) -> str:
+        return self.member.name
+
+
+@dataclass(frozen=True)
+class OfficePost:
+    """An officer, for what the office itself owes."""
+
+    unit: Unit
+    officer: Officer
+
+    @property
+    def actor(self) -> str:
+        return f"officer:{self.officer.id}"
+
+    @property
+    def id(self) -> str:
+        return self.officer.id
+
+    @property
+    def name(self) -> str:
+        return self.officer.name
 
 
 async def posts(session: AsyncSession, contact_id: int) -> Sequence[Post]:
@@ -61,6 +92,23 @@ async def members(session: AsyncSession, unit_ids: Collection[str]) -> Mapping[s
     for one in sorted(found, key=lambda one: (order.index(MemberRank(one.rank)), one.name)):
         of[one.unit_id].append(one)
     return of
+
+
+async def office_posts(session: AsyncSession, contact_id: int) -> Sequence[OfficePost]:
+    """The office this contact is an officer of, as the bearer of its own dates."""
+    found = await session.execute(
+        select(Unit, Officer)
+        .join(Officer, Officer.office_id == Unit.office_id)
+        .where(
+            Unit.kind == UnitKind.OFFICE,
+            Unit.closed_at.is_(None),
+            Officer.contact_id == contact_id,
+            Officer.role == Role.OFFICER,
+            Officer.revoked_at.is_(None),
+        )
+        .order_by(Unit.name, Officer.joined_at)
+    )
+    return [OfficePost(unit, officer) for unit, officer in found]
 
 
 async def headed_clusters(

@@ -107,7 +107,8 @@ async def test_a_day_off_and_steps_that_are_past_are_said(ground: Ground) -> Non
     found = await look(ground, soon)
     assert [one.step for one in found.past] == ["T-30", "T-15"]
     lines = list(describing.steps(found, "vi"))
-    assert lines[0].startswith("T-7: 08:00 18/01/2027, đầu mối, 2 người; tránh ngày nghỉ")
+    assert lines[0].startswith("trước hạn 7 ngày: 08:00 18/01/2027, đầu mối, 2 người;")
+    assert "tránh ngày nghỉ" in lines[0]
     assert "1 người nhận muộn hơn" in lines[0]
     assert "3 đơn vị không có người nhận" in lines[0]
     english = "\n".join(describing.steps(found, "en"))

@@ -62,7 +62,7 @@ async def test_an_officer_looks_previews_and_arms_with_buttons(world: World) -> 
         assert "24:00 thứ Tư, ngày 31/03/2027" in card
         shown = await lan.taps("Xem trước")
         assert "Số đơn vị: 2" in shown
-        assert "T-30: 08:00 01/03/2027, đầu mối, 0 người" in shown
+        assert "trước hạn 30 ngày: 08:00 01/03/2027, đầu mối, 0 người" in shown
         assert "Chưa có ai nhận được tin ở 2 đơn vị: Xã X1; Xã X2" in shown
         assert "Còn 30 ngày: Đăng ký thi đua của cụm" in shown
         assert all(len(one.text) <= 600 for one in await lan.screen())

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from bot import pictures
-from handlers.deadlines.desk import digest, standing
+from handlers.deadlines.desk import digest, digest_chat, standing
 from storage.models.base import new_id
 from storage.models.calendar import CalendarCoverage
 from storage.models.deadlines import (
@@ -23,8 +23,8 @@ from storage.models.deadlines import (
 from storage.models.people import Contact
 from storage.models.reminders import Reminder, ReminderState
 from storage.models.traffic import OutboxMessage, OutboxState
-from storage.models.units import Unit
-from tests.cast import Citizen
+from storage.models.units import Member, Unit
+from tests.cast import Citizen, WebCitizen
 from tests.officers import staff
 from tests.world import World
 
@@ -196,3 +196,76 @@ async def test_beyond_the_holiday_table_the_officer_hears_what_waits_for_it(
     assert await tell(world, MONDAY - DAY) == 0, "a Sunday"
     assert await tell(world, MONDAY) == 1
     assert "• 1 lời nhắc đang chờ vì bảng ngày nghỉ" in await newest(officer)
+
+
+@pytest.mark.parametrize("channel", ["telegram", "webchat"])
+async def test_what_the_digest_counts_is_listed_with_whom_to_call(
+    sqlite_world: World, channel: str
+) -> None:
+    world = sqlite_world
+    judge = await staff.officer(world, channel)
+    duties = await furnish(world)
+    async with world.base.db.transaction() as session:
+        owed = duties["HOSO-X3"]
+        session.add_all(
+            Member(id=new_id(), unit_id=owed.unit_id, rank=rank, name=name, joined_at=MONDAY)
+            for rank, name in (("head", "Vũ Văn Trưởng"), ("focal", "Đỗ Thị Đầu Mối"))
+        )
+        for step, state, reason in (
+            ("T-15", ReminderState.EXPIRED, "outage"), ("T-7", ReminderState.IN_DOUBT, "in_doubt"),
+            ("T-3", ReminderState.SENT, ""),
+        ):  # fmt: skip
+            session.add(
+                Reminder(
+                    unit_id=owed.unit_id, deadline_id=owed.deadline_id, step=step,
+                    recipient="nobody", planned_at=MONDAY, due_at=MONDAY, state=state,
+                    reason=reason, at=MONDAY - HOUR,
+                )
+            )  # fmt: skip
+        for n in range(4):
+            other = duties[f"DK-X{n % 3}"]
+            session.add(
+                Reminder(
+                    unit_id=other.unit_id, deadline_id=other.deadline_id, step=f"T+{n}",
+                    recipient="nobody", planned_at=MONDAY, due_at=MONDAY, at=MONDAY - HOUR,
+                    state=ReminderState.FAILED, reason="no_contact",
+                )
+            )  # fmt: skip
+    assert await tell(world, MONDAY) == 1
+    if channel == "webchat":
+        await judge.says("/trogiup")  # reads what came meanwhile
+    told = await judge.taps("Xem lời nhắc bị lỡ")
+    assert "6 lời nhắc" in told
+    assert "Xã số 0: Việc DK" in told
+    assert "đơn vị chưa có ai" in told
+    told = await judge.taps("Xem tiếp")
+    for words in (
+        "Xã số 3: Việc HOSO", "trước hạn 15 ngày, cho đầu mối: đã lỡ", "bước mới hơn đã thay",
+        "trước hạn 7 ngày", "không rõ đã đến chưa", "07:30 thứ Hai, ngày 30/11/2026",
+        "Có thể gọi: Đỗ Thị Đầu Mối (đầu mối); Vũ Văn Trưởng (thủ trưởng đơn vị)",
+    ):  # fmt: skip
+        assert words in told
+    assert "trước hạn 3 ngày" not in told
+
+
+async def test_only_officers_open_the_list_and_only_their_own_offices(
+    sqlite_world: World,
+) -> None:
+    duties = await furnish(sqlite_world)
+    async with sqlite_world.base.db.transaction() as session:
+        owed = duties["HOSO-X3"]
+        session.add(
+            Reminder(
+                unit_id=owed.unit_id, deadline_id=owed.deadline_id, step="T-7", recipient="nobody",
+                planned_at=MONDAY, due_at=MONDAY, state=ReminderState.FAILED, reason="no_contact",
+                at=MONDAY - HOUR,
+            )
+        )  # fmt: skip
+    press = digest_chat.opening(MONDAY - DAY, MONDAY)
+    elsewhere = await staff.officer(sqlite_world, office_id=await staff.other_office(sqlite_world))
+    stranger = await sqlite_world.citizen("webchat", number=7)
+    assert isinstance(elsewhere, WebCitizen)
+    assert isinstance(stranger, WebCitizen)
+    assert "Không có lời nhắc nào" in await elsewhere.presses(press, "x")
+    assert "chỉ dành cho cán bộ" in await stranger.presses(press, "x")
+    assert "Không có lời nhắc nào" in await elsewhere.presses("dg:missed:1:x", "x")

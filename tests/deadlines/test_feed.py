@@ -505,6 +505,22 @@ async def test_officers_are_told_of_a_block_that_no_reminder_met(lite: Stage) ->
     assert "• Xã X1: focal X1" in i18n.words(message, "vi")
 
 
+async def test_a_block_that_no_reminder_met_stands_in_the_digest_until_they_write(
+    lite: Stage,
+) -> None:
+    await furnish(lite)
+    session, office_id = lite.ground.session, lite.ground.office_id
+    await session.execute(update(Contact).where(Contact.id == 1).values(blocked=True))
+    await settle.tell_officers(session, VAULT, at("2027-03-24", 9))
+    since, now = at("2027-03-24", 8), at("2027-03-25", 8)
+    morning = await digest.look(session, office_id, since, now)
+    assert list(morning.unreached) == ["Xã X1"]
+    came_back = {"blocked": False, "seen_at": at("2027-03-24", 10)}
+    await session.execute(update(Contact).where(Contact.id == 1).values(**came_back))
+    await settle.settle(session, now)
+    assert not (await digest.look(session, office_id, since, now)).unreached
+
+
 # Races
 
 

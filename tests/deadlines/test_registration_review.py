@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import aiohttp
+import pytest
 from sqlalchemy import select
 
 from bot.clock import end_of_day
@@ -16,8 +17,10 @@ from storage.models.deadlines import DutyState
 from storage.models.office import Act, Officer
 from storage.models.people import Contact
 from storage.models.reminders import Reminder, ReminderState
+from storage.models.traffic import OutboxMessage
 from tests.cast import Citizen, TelegramCitizen, WebCitizen
 from tests.consultations.site import Form
+from tests.deadlines.cast import MONDAY
 from tests.deadlines.handing_in import (
     NAMES,
     deadline,
@@ -113,6 +116,7 @@ async def test_a_stock_reason_is_kept_in_the_offices_language(sqlite_world: Worl
 
 async def test_the_unit_hears_the_answer_in_its_own_chat(sqlite_world: World) -> None:
     world = sqlite_world
+    world.stopped_at = MONDAY
     person, _, _ = await owing(world, "telegram")
     assert isinstance(person, TelegramCitizen)
     await hands_in(person)
@@ -121,6 +125,34 @@ async def test_the_unit_hears_the_answer_in_its_own_chat(sqlite_world: World) ->
     await judge.taps("Ghi nhận")
     shown = await person.person.hears("Cơ quan đã ghi nhận bản nộp của Xã Suối Mơ")
     assert shown
+
+
+@pytest.mark.parametrize(
+    ("decided", "told"),
+    [
+        ("2027-03-06T02:40+07:00", "2027-03-08T07:00+07:00"),
+        ("2027-03-04T20:59+07:00", "2027-03-04T20:59+07:00"),
+        ("2027-03-04T21:30+07:00", "2027-03-05T07:00+07:00"),
+    ],
+)
+async def test_no_decision_wakes_anybody_up_or_comes_on_a_day_off(
+    sqlite_world: World, decided: str, told: str
+) -> None:
+    """It came on Saturday at 02:40, when the officer happened to work."""
+    world = sqlite_world
+    world.stopped_at = MONDAY
+    unit_id = await unit(world)
+    await deadline(world)
+    await hands_in(await person_of(world, unit_id))
+    world.stopped_at = datetime.fromisoformat(decided).astimezone(UTC)
+    judge = await officer(world)
+    await reads(judge)
+    await judge.taps("Ghi nhận")
+    async with world.base.db.reading() as session:
+        (due_at,) = await session.scalars(
+            select(OutboxMessage.due_at).where(OutboxMessage.kind == "notice")
+        )
+    assert due_at == datetime.fromisoformat(told)
 
 
 async def test_whoever_opted_out_hears_only_of_what_they_sent_themselves(

@@ -14,7 +14,7 @@ from openpyxl.workbook import Workbook
 
 from bot import i18n
 from bot.replies import UserError
-from handlers.deadlines.registration import service, spreadsheet
+from handlers.deadlines.registration import forms, service, spreadsheet
 from handlers.deadlines.registration.forms import Answers, Form, Individuals, Option
 from handlers.deadlines.registration.spreadsheet import About, Filled
 from storage.models.deadlines import DutyState, Work
@@ -235,3 +235,78 @@ async def test_a_filled_in_file_is_sent_and_handed_in(sqlite_world: World, chann
     (submission,) = await versions(world)
     assert len(service.opened(world.base.vault, submission).answers.collective) == 1
     assert submission.file_ids == []
+
+
+def test_the_template_holds_what_was_answered_before_and_reads_as_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "mau.xlsx"
+    spreadsheet.write_template(path, FORM, ABOUT, partial(i18n.say, "vi"), "vi", EXPECTED)
+    assert spreadsheet.read(path, FORM, "DK-2027").answers == EXPECTED
+    form, papers = (
+        Form(Work.DOSSIER, papers=("Tờ trình", "Biên bản")),
+        Answers(papers=["Biên bản"]),
+    )
+    spreadsheet.write_template(path, form, ABOUT, partial(i18n.say, "vi"), "vi", papers)
+    assert spreadsheet.read(path, form, "DK-2027").answers == papers
+
+
+def test_what_a_file_leaves_out_is_named() -> None:
+    fewer = Answers(individual={"LDTT": Individuals(11, [NAMES[0]])})
+    told = forms.lost(FORM, EXPECTED, fewer, "vi")
+    assert told == [
+        "Tập thể lao động tiên tiến", "Lao động tiên tiến: từ 12 xuống 11 người",
+        f"Lao động tiên tiến: {NAMES[1]}", "Nông thôn mới: Thêm hai thôn.",
+    ]  # fmt: skip
+    assert forms.lost(FORM, fewer, EXPECTED, "vi") == []
+
+
+async def _sent_with_excel(world: World, person: Any) -> None:
+    """A registration of one collective title and twelve people."""
+    await opens(person)
+    await person.taps("Gửi bằng tệp Excel")
+    book = await _downloaded(person)
+    put(book, COLLECTIVE, 2, None, "x")
+    first = [row[0].value for row in book.worksheets[COUNTS].iter_rows()]
+    put(book, COUNTS, first.index("Lao động tiên tiến") + 1, None, 12)
+    told = await person.sends_files((_bytes(book), "mau.xlsx"))
+    assert "bỏ đi" not in told, "nothing stood there"
+    assert CODE.search(await person.taps("Gửi"))
+
+
+async def test_the_next_template_holds_what_was_handed_in(sqlite_world: World) -> None:
+    world = sqlite_world
+    unit_id = await unit(world)
+    await deadline(world)
+    person = await person_of(world, unit_id)
+    await _sent_with_excel(world, person)
+    await opens(person)
+    await person.taps("Gửi bằng tệp Excel")
+    book = await _downloaded(person)
+    assert book.worksheets[COLLECTIVE].cell(2, 2).value == "x"
+    assert 12 in [row[1].value for row in book.worksheets[COUNTS].iter_rows()]
+    told = await person.sends_files((_bytes(book), "mau.xlsx"))
+    assert "bỏ đi" not in told
+
+
+async def test_an_empty_file_names_what_it_would_remove_and_may_be_left_unused(
+    sqlite_world: World, tmp_path: Path
+) -> None:
+    world = sqlite_world
+    unit_id = await unit(world)
+    await deadline(world)
+    person = await person_of(world, unit_id)
+    await _sent_with_excel(world, person)
+    await opens(person)
+    await person.taps("Gửi bằng tệp Excel")
+    book = await _downloaded(person)
+    for sheet in (COLLECTIVE, COUNTS):
+        for row in range(2, book.worksheets[sheet].max_row + 1):
+            book.worksheets[sheet].cell(row, 2).value = None
+    told = await person.sends_files((_bytes(book), "mau.xlsx"))
+    assert "bỏ đi những mục đang có" in told
+    assert "từ 12 xuống 0 người" in told
+    told = await person.sends_files((_bytes(book), "mau.xlsx"))
+    assert "từ 12 xuống 0 người" in told, "sent twice it is no less lost"
+    told = await person.taps("Không dùng tệp này")
+    assert "Lao động tiên tiến: 12 người" in told
+    assert "bỏ đi" not in told
+    assert "giống hệt" in await person.taps("Gửi")

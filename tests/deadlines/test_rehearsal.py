@@ -237,6 +237,18 @@ def test_one_day_is_picked_out(desk: Desk) -> None:
     assert "Không có bước nhắc nào" in desk.types("why", "X1", "DK", "--on", "2027-03-17").out
 
 
+def test_what_was_missed_is_listed_for_all_units_with_whom_to_call(desk: Desk) -> None:
+    furnish(desk, history)
+    said = desk.types("why", "--missed", "--since", "2027-03-01")
+    assert (said.code, said.err) == (0, "")
+    assert "Xã X1: Nộp hồ sơ DK" in said.out
+    assert "trước hạn 15 ngày, cho đầu mối: đã lỡ, không gửi nữa" in said.out
+    assert "Có thể gọi: focal X1 (đầu mối)" in said.out
+    assert "trước hạn 30 ngày" not in said.out, "it was sent"
+    assert "không có lời nhắc nào" in desk.types("why", "--missed", "--since", "2027-12-01").out
+    assert "--missed" in desk.types("why", "X1").err
+
+
 def test_unknown_codes_are_said_so(desk: Desk) -> None:
     furnish(desk, history)
     assert "Không có đơn vị mang mã X7" in desk.types("why", "X7", "DK").err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from datetime import datetime
 
 import pytest
 from sqlalchemy import select
@@ -14,6 +15,7 @@ from storage.models.traffic import Installation, OutboxMessage, OutboxState
 from storage.models.units import MemberAddress, MemberRank, Unit, UnitInvitation, UnitKind
 from tests.cast import Citizen, WebCitizen
 from tests.deadlines import office
+from tests.deadlines.cast import MONDAY
 from tests.deadlines.office import DAY
 from tests.officers import staff
 from tests.world import World
@@ -140,6 +142,7 @@ async def test_the_head_invites_sees_who_joined_and_removes(
     sqlite_world: World, clinic: Unit, channel: str
 ) -> None:
     world = sqlite_world
+    world.stopped_at = MONDAY
     head = await world.citizen(channel)
     await office.member(world, head, clinic, MemberRank.HEAD, "Trần Văn Minh")
     await head.says("/donvi")
@@ -167,6 +170,25 @@ async def test_the_head_invites_sees_who_joined_and_removes(
     async with world.base.db.reading() as session:
         verbs = list(await session.scalars(select(Act.verb).order_by(Act.id)))
     assert verbs == ["invite", "join", "invite", "join", "remove"]
+
+
+async def test_who_joined_at_night_is_told_to_the_head_in_the_morning(
+    sqlite_world: World, clinic: Unit
+) -> None:
+    world = sqlite_world
+    world.stopped_at = datetime.fromisoformat("2027-03-06T02:40+07:00")  # a Saturday
+    head = await world.citizen("webchat")
+    await office.member(world, head, clinic, MemberRank.HEAD, "Trần Văn Minh")
+    await head.says("/donvi")
+    await head.taps("Mời người")
+    await head.taps("Đầu mối")
+    other = await world.citizen("webchat", 2)
+    await other.says(code_in(await head.says("Lê Thị Mơ")))
+    async with world.base.db.reading() as session:
+        (due_at,) = await session.scalars(
+            select(OutboxMessage.due_at).where(OutboxMessage.kind == "notice")
+        )
+    assert due_at == datetime.fromisoformat("2027-03-08T07:00+07:00")
 
 
 async def test_the_link_leads_to_the_bot_where_there_is_one(

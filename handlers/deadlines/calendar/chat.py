@@ -30,6 +30,8 @@ from bot.vault import Vault
 from handlers.deadlines.calendar import arming, describing, service
 from handlers.deadlines.calendar import preview as previews
 from handlers.deadlines.calendar.telling import short
+from handlers.deadlines.reminders import answers
+from handlers.deadlines.reminders.chat import of_office
 from storage.models.deadlines import Deadline, DeadlineState
 from storage.models.office import Officer, Role
 
@@ -37,7 +39,7 @@ log = structlog.get_logger()
 Event = Message | CallbackQuery
 PAGE = 8
 MOST_MOVES = 3
-MOST_STEPS = 7
+MOST_STEPS = 5
 """Lines of a preview in one message."""
 MOST_NAMES = 10
 LONGEST_LABEL = 42
@@ -195,7 +197,9 @@ async def open_one(query: CallbackQuery, desk: Desk) -> Reply:
         parts.append(basis)
     moved = await service.moves(desk.session, deadline)
     parts += [describing.move(one) for one in moved[-MOST_MOVES:]]
-    return _joined(parts, *ways_on(deadline))
+    own = await answers.of_office(desk.session, desk.officer.contact_id, deadline.id)
+    answering = of_office(own) if own else ()
+    return _joined(parts, *answering, *ways_on(deadline))
 
 
 async def reach(desk: Desk, deadline_id: str) -> Deadline:
@@ -219,7 +223,7 @@ def ways_on(deadline: Deadline) -> list[Choice]:
     return [*rows, choice("calendar-back-button", f"dl:list:{deadline.year}:0")]
 
 
-def _joined(parts: Sequence[Reply], *rows: Choice) -> Reply:
+def _joined(parts: Sequence[Reply], *rows: Choice | tuple[Choice, ...]) -> Reply:
     """In order, with the buttons below the last."""
     *earlier, last = parts
     last = last.offering(*rows)

@@ -10,6 +10,7 @@ from bot.replies import Reply, Until, Word, reply
 from handlers.deadlines.calendar import ladders
 from handlers.deadlines.calendar.preview import Preview, Recipient, Sending
 from handlers.deadlines.calendar.telling import short
+from handlers.deadlines.reminders import step_words
 from storage.models.deadlines import (
     Audience,
     Deadline,
@@ -45,14 +46,20 @@ def counts(stand: Mapping[DutyState, int]) -> tuple[int, int]:
     return sum(stand.get(one, 0) for one in DONE), owing
 
 
-def card(deadline: Deadline, stand: Mapping[DutyState, int], locale: str) -> Reply:
+def card(
+    deadline: Deadline, stand: Mapping[DutyState, int], locale: str, *, typed: bool = False
+) -> Reply:
+    """`typed`: the ladder as the command line reads it; else in words."""
+    steps = (
+        ladders.written(deadline.ladder) if typed else step_words.ladder(locale, deadline.ladder)
+    )
     done, units = counts(stand)
     standing = "calendar-verified" if deadline.verified else "calendar-unverified"
     return reply(
         "calendar-card", title=short(deadline.title), code=deadline.code,
         work=Word(f"calendar-work-{Work(deadline.work)}"), due=Until(deadline.due_at),
         state=state(deadline), kinds=short(kinds(deadline, locale), 80), done=str(done),
-        units=str(units), ladder=short(ladders.written(deadline.ladder), 90),
+        units=str(units), ladder=short(steps, 240),
         standing=Word(standing),
     )  # fmt: skip
 
@@ -95,15 +102,16 @@ def channels(count: Mapping[str, int], locale: str) -> str:
     return "; ".join(named) or "-"
 
 
-def steps(found: Preview, locale: str) -> Iterator[str]:
+def steps(found: Preview, locale: str, *, typed: bool = False) -> Iterator[str]:
     for sending in found.sendings:
-        yield _step(sending, locale)
+        yield _step(sending, locale, typed)
 
 
-def _step(sending: Sending, locale: str) -> str:
+def _step(sending: Sending, locale: str, typed: bool) -> str:
     one = sending.occurrence
+    name = one.step if typed else step_words.step(locale, one.step)
     line = i18n.say(
-        locale, "calendar-step", step=one.step, to=Word(f"calendar-to-{Audience(one.to)}"),
+        locale, "calendar-step", step=name, to=Word(f"calendar-to-{Audience(one.to)}"),
         at=f"{one.send_at.astimezone(VIETNAM):%H:%M %d/%m/%Y}", n=len(sending.people),
     )  # fmt: skip
     if one.reason in ("day_off", "brought_forward"):

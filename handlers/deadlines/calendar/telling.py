@@ -11,10 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import outbox
-from bot.clock import Calendar, OutsideCoverage, load_calendar, next_allowed
+from bot.clock import load_calendar
 from bot.replies import Reply
 from bot.vault import Vault
-from handlers.deadlines import duties
+from handlers.deadlines import duties, politely
 from handlers.deadlines.reminders import recipients
 from handlers.deadlines.reminders.recipients import Chat, Directory
 from storage.models.deadlines import OPEN_DUTIES, Deadline, Duty
@@ -51,7 +51,7 @@ async def tell(
     told = 0
     for chat, names in _chats(directory, units).items():
         message = replace(news, args={**news.args, "units": _named(names)})
-        due_at = now if deadline.urgent else _when(calendar, chat, now)
+        due_at = now if deadline.urgent else politely.moment(calendar, chat.quiet, now)
         kind = MessageClass.URGENT if deadline.urgent else MessageClass.NOTICE
         outbox.tell(
             session, vault, chat.contact_id, message, kind=kind, due_at=due_at,
@@ -99,10 +99,3 @@ def _chats(directory: Directory, units: Mapping[str, str]) -> dict[Chat, list[st
 def _named(names: Sequence[str]) -> str:
     listed = "; ".join(short(name, 60) for name in names[:MOST_NAMED])
     return f"{listed}; +{len(names) - MOST_NAMED}" if len(names) > MOST_NAMED else listed
-
-
-def _when(calendar: Calendar, chat: Chat, now: datetime) -> datetime:
-    try:
-        return next_allowed(calendar, now, chat.quiet, working_days_only=True)
-    except OutsideCoverage:
-        return next_allowed(calendar, now, chat.quiet, working_days_only=False)

@@ -22,11 +22,12 @@ from bot.clock import (
     load_calendar,
     local_day,
 )
-from bot.replies import Arg, Picture, Reply
+from bot.replies import Arg, Picture, Reply, choice
 from bot.vault import Vault
-from handlers.deadlines.desk import standing
+from handlers.deadlines.desk import digest_chat, standing
 from handlers.deadlines.desk.standing import Standing
 from handlers.deadlines.duties import DUE_AT
+from handlers.deadlines.reminders import settle
 from storage.models.deadlines import OPEN_DUTIES, Deadline, Duty, DutyState, Submission
 from storage.models.office import Officer, Role
 from storage.models.people import Contact
@@ -55,19 +56,25 @@ class Morning:
     more_time: int
     not_ours: int
     unreached: Sequence[str]
-    """Names of units that a reminder did not reach."""
+    """Names of units that a reminder did not reach, or one of whose chats was found dead."""
     in_doubt: int
     expired: int
+    failed: int
     passed_on: int
     """Duties nobody may opt out of, whose people want no reminders."""
     no_calendar: int
     """Reminders that wait for the holiday table."""
 
     @property
+    def missed(self) -> int:
+        """Reminders that did not come, or perhaps did not: `reminders.missed` lists them."""
+        return self.in_doubt + self.expired + self.failed
+
+    @property
     def nothing(self) -> bool:
         counts = (
             self.handed_in, self.waiting, self.late, self.more_time, self.not_ours,
-            len(self.unreached), self.in_doubt, self.expired, self.passed_on, self.no_calendar,
+            len(self.unreached), self.missed, self.passed_on, self.no_calendar,
         )  # fmt: skip
         return not any(counts)
 
@@ -165,6 +172,7 @@ async def look(session: AsyncSession, office_id: str, since: datetime, now: date
         unreached=await _unreached(session, office_id, since, now),
         in_doubt=await reminders(Reminder.state == ReminderState.IN_DOUBT),
         expired=await reminders(Reminder.state == ReminderState.EXPIRED),
+        failed=await reminders(Reminder.state == ReminderState.FAILED),
         passed_on=await reminders(Reminder.reason == "reaches_office"),
         no_calendar=await reminders(
             Reminder.state == ReminderState.DEFERRED, Reminder.reason == "no_calendar"
@@ -185,7 +193,8 @@ async def _handed_in(session: AsyncSession, office_id: str, since: datetime, now
 async def _unreached(
     session: AsyncSession, office_id: str, since: datetime, now: datetime
 ) -> Sequence[str]:
-    found = await session.scalars(
+    """Also where another heard it instead, and where no reminder was due yet."""
+    failed = await session.scalars(
         select(Unit.name)
         .join(Reminder, Reminder.unit_id == Unit.id)
         .where(
@@ -194,10 +203,9 @@ async def _unreached(
             Reminder.at > since,
             Reminder.at <= now,
         )
-        .distinct()
-        .order_by(Unit.name)
     )
-    return found.all()
+    dead = await session.execute(settle.dead(office_id, since, now))
+    return sorted({*failed, *(unit for unit, _ in dead)})
 
 
 # What is said
@@ -212,9 +220,13 @@ def words(morning: Morning, locale: str) -> Reply:
         picture = Picture("drawing", drawn, "digest-picture-alt")
     if morning.nothing:
         return Reply("digest-nothing", args, picture=picture)
-    return Reply(
+    told = Reply(
         "digest-morning", {**args, "lines": "\n".join(_lines(morning, locale))}, picture=picture
     )
+    if not morning.missed:
+        return told
+    opened = digest_chat.opening(morning.since, morning.now)
+    return told.offering(choice("digest-missed-button", opened))
 
 
 def _lines(morning: Morning, locale: str) -> list[str]:

@@ -93,6 +93,7 @@ def router() -> Router:
     press(press_count, F.data.startswith("dk:n:"), Filing.count)
     press(clear, F.data == "dk:clear", filing)
     press(offer_changes, F.data == "dk:change", filing)
+    press(undo, F.data == "dk:undo", Filing.reading_back)
     press(change, F.data.startswith("dk:g:"), Filing.changing)
     press(send, F.data == "dk:send", filing)
     press(ask_again, F.data.startswith("dk:"))
@@ -482,9 +483,21 @@ async def _fill_in(turn: Turn, now: Current, read: spreadsheet.Filled) -> Reply:
             choice("registration-excel-again-button", f"dk:x:{now.owing.duty.id}"),
             choice("common-back-button", f"dk:o:{now.owing.duty.id}"),
         )
+    now.draft.before = now.draft.before or now.answers
     now.draft.answers = replace(read.answers, files=now.answers.files, words=now.answers.words)
     asked = await enter(turn, now, (Filing.reading_back, ""))
     return reply("registration-excel-read").followed_by(asked)
+
+
+async def undo(_: CallbackQuery, turn: Turn) -> Reply:
+    """As it was before the file; what came with the draft since stays."""
+    now = await current(turn)
+    if now.draft.before is not None:
+        files, words = now.answers.files, now.answers.words
+        before = replace(now.draft.before, files=files, words=words)
+        now.draft.answers = forms.fitting(now.form, before)
+        now.draft.before = None
+    return await enter(turn, now, (Filing.reading_back, ""))
 
 
 # Reading back, changing, sending

@@ -239,6 +239,40 @@ def _check_titles(form: Form, answers: Answers) -> None:
             raise UserError("registration-no-target", movement=movement.name_vi)
 
 
+# Left out
+
+
+MOST_LOST = 12
+
+
+def lost(form: Form, before: Answers, after: Answers, locale: str) -> list[str]:
+    """What stood there before and does not any more, a line each: titles, people, targets, papers.
+
+    Fewer people than before are named as well; another target in place of one is no loss.
+    """
+    told = [
+        one.name(locale)
+        for one in form.collective
+        if one.code in before.collective and one.code not in after.collective
+    ]
+    for one in form.individual:
+        told += _lost_people(one, before, after, locale)
+    told += [
+        f"{one.name(locale)}: {before.targets[one.code]}"
+        for one in form.movements
+        if before.targets.get(one.code) and not after.targets.get(one.code)
+    ]
+    return told + [one for one in before.papers if one not in after.papers]
+
+
+def _lost_people(title: Option, before: Answers, after: Answers, locale: str) -> list[str]:
+    old, new = (one.individual.get(title.code, Individuals()) for one in (before, after))
+    name = title.name(locale)
+    fewer = i18n.say(locale, "registration-fewer", title=name, old=old.count, new=new.count)
+    gone = [one for one in old.names if one not in new.names]
+    return [fewer] * (new.count < old.count) + [f"{name}: {one}" for one in gone]
+
+
 # Told
 
 

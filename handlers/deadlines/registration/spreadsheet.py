@@ -82,8 +82,16 @@ class About:
     due_at: datetime
 
 
-def write_template(out: Path | IO[bytes], form: Form, about: About, say: Say, locale: str) -> None:
-    """In the language of `say`. Raises UserError for work that has no table to fill in."""
+def write_template(
+    out: Path | IO[bytes],
+    form: Form,
+    about: About,
+    say: Say,
+    locale: str,
+    answers: Answers | None = None,
+) -> None:
+    """In the language of `say`, with what was answered before. Raises UserError for work that has
+    no table to fill in."""
     if form.work not in (Work.REGISTRATION, Work.DOSSIER):
         raise UserError("registration-no-template", title=about.title)
     options = {"strings_to_formulas": False, "strings_to_urls": False, "in_memory": True}
@@ -93,7 +101,8 @@ def write_template(out: Path | IO[bytes], form: Form, about: About, say: Say, lo
         _guide(book.add_worksheet(say("registration-sheet-guide")), form, about, say, pens)
         for part in _parts_of(form):
             sheet = book.add_worksheet(say(part.sheet))
-            _table(sheet, part, _known(part, form, locale), say, pens)
+            rows = _rows(part, form, answers or Answers(), locale)
+            _table(sheet, part, rows, say, pens)
             if part is _NAMES:
                 _drop_down(sheet, say, len(form.individual))
 
@@ -104,12 +113,22 @@ def _parts_of(form: Form) -> tuple[Part, ...]:
     return (_COLLECTIVE, _COUNTS, _NAMES, *((_TARGETS,) if form.movements else ()))
 
 
-def _known(part: Part, form: Form, locale: str) -> list[str]:
-    """What the first column holds before anybody fills in."""
+Row = tuple[str, str | int | None]
+
+
+def _rows(part: Part, form: Form, answers: Answers, locale: str) -> list[Row]:
+    """What both columns hold before anybody fills in: what may be answered, and what was."""
     if part is _PAPERS:
-        return list(form.papers)
-    options = {_COLLECTIVE: form.collective, _COUNTS: form.individual, _TARGETS: form.movements}
-    return [one.name(locale) for one in options.get(part, ())]
+        return [(one, "x" if one in answers.papers else None) for one in form.papers]
+    if part is _COLLECTIVE:
+        ticked = answers.collective
+        return [(one.name(locale), "x" if one.code in ticked else None) for one in form.collective]
+    if part is _TARGETS:
+        return [(one.name(locale), answers.targets.get(one.code)) for one in form.movements]
+    people = [(one, answers.individual.get(one.code, Individuals())) for one in form.individual]
+    if part is _COUNTS:
+        return [(one.name(locale), held.count or None) for one, held in people]
+    return [(one.name(locale), name) for one, held in people for name in held.names]
 
 
 def _pens(book: Any) -> dict[str, Any]:
@@ -146,7 +165,8 @@ def _guide(sheet: Any, form: Form, about: About, say: Say, pens: dict[str, Any])
         sheet.write_string(row, 1, clean(words), pens["plain"])
 
 
-def _table(sheet: Any, part: Part, known: Sequence[str], say: Say, pens: dict[str, Any]) -> None:
+def _table(sheet: Any, part: Part, rows: Sequence[Row], say: Say, pens: dict[str, Any]) -> None:
+    known = rows if part is not _NAMES else ()
     sheet.set_paper(9)
     sheet.fit_to_pages(1, 0)
     sheet.freeze_panes(1, 0)
@@ -155,9 +175,14 @@ def _table(sheet: Any, part: Part, known: Sequence[str], say: Say, pens: dict[st
     sheet.set_column(1, 1, 50 if part in (_NAMES, _TARGETS) else 16, entry)
     sheet.write_string(0, 0, say(part.first), pens["head"])
     sheet.write_string(0, 1, say(part.second), pens["head"])
-    for row, words in enumerate(known, 1):
-        sheet.write_string(row, 0, clean(words), pens["known"])
-        sheet.write_blank(row, 1, None, entry)
+    for row, (words, held) in enumerate(rows, 1):
+        sheet.write_string(row, 0, clean(words), pens["known" if known else "entry"])
+        if isinstance(held, int):
+            sheet.write_number(row, 1, held, entry)
+        elif held:
+            sheet.write_string(row, 1, clean(held), entry)
+        else:
+            sheet.write_blank(row, 1, None, entry)
     tip = {"input_title": say(part.second)[:32], "input_message": say(part.tip)[:255]}
     rule: dict[str, object] = {"validate": "any", **tip}
     if part is _COUNTS:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from aiogram.fsm.state import State, StatesGroup
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import i18n
 from bot.clock import closing_day
 from bot.config import Settings
 from bot.contacts import Contact
@@ -81,6 +82,8 @@ class Draft:
     at: str = ""
     """The title or movement that is asked about now; the day that is asked for."""
     answers: Answers = field(default_factory=Answers)
+    before: Answers | None = None
+    """What stood there before a file took its place."""
 
 
 @dataclass
@@ -120,30 +123,39 @@ def give_turn(router: Router) -> None:
 
 
 async def draft_of(turn: Turn, duty_id: str) -> Draft | None:
-    sealed = (await turn.state.get_data()).get(_DRAFTS, {}).get(duty_id)
+    return draft_in(turn.vault, turn.contact.id, await turn.state.get_data(), duty_id)
+
+
+def draft_in(vault: Vault, contact_id: int, data: Mapping[str, Any], duty_id: str) -> Draft | None:
+    """Out of a contact's data, wherever that was read."""
+    sealed = data.get(_DRAFTS, {}).get(duty_id)
     if not sealed:
         return None
     try:
-        raw = turn.vault.unseal_system(b64decode(sealed), _place(turn))
+        raw = vault.unseal_system(b64decode(sealed), _place(contact_id))
     except Unreadable:
         return None
     plain = json.loads(raw)
-    return Draft(**{**plain, "answers": forms.answers_of(plain["answers"])})
+    read = {
+        name: forms.answers_of(plain[name]) for name in ("answers", "before") if plain.get(name)
+    }
+    return Draft(**{**plain, **read})
 
 
 async def keep(turn: Turn, draft: Draft) -> None:
     """The newest last, so that the oldest makes room."""
-    plain = {**vars(draft), "answers": forms.dump_answers(draft.answers)}
+    before = forms.dump_answers(draft.before) if draft.before else None
+    plain = {**vars(draft), "answers": forms.dump_answers(draft.answers), "before": before}
     raw = json.dumps(plain, ensure_ascii=False).encode()
-    sealed = b64encode(turn.vault.seal_system(raw, _place(turn))).decode()
+    sealed = b64encode(turn.vault.seal_system(raw, _place(turn.contact.id))).decode()
     drafts = (await turn.state.get_data()).get(_DRAFTS, {})
     kept = {key: one for key, one in drafts.items() if key != draft.duty_id}
     newest = dict(list(kept.items())[-(MOST_DRAFTS - 1) :])
     await turn.state.update_data({_DRAFTS: {**newest, draft.duty_id: sealed}})
 
 
-def _place(turn: Turn) -> str:
-    return f"registration-draft:{turn.contact.id}"
+def _place(contact_id: int) -> str:
+    return f"registration-draft:{contact_id}"
 
 
 async def drop(turn: Turn, duty_id: str, *, with_files: bool) -> None:
@@ -580,13 +592,34 @@ async def _read_back(turn: Turn, now: Current) -> Reply:
         unit=now.owing.unit.name, title=now.owing.deadline.title, said=said,
         due=Until(now.owing.due_at),
     )  # fmt: skip
-    send = (
-        choice("common-send-button", "dk:send"),
-        choice("registration-change-button", "dk:change"),
-    )
+    send: list[Choice | tuple[Choice, ...]] = [
+        (
+            choice("common-send-button", "dk:send"),
+            choice("registration-change-button", "dk:change"),
+        )
+    ]
+    if removed := _removed(turn, now):
+        answer = removed.followed_by(answer)
+        send.append(choice("registration-undo-button", "dk:undo"))
     if now.form.work is Work.REGISTRATION and not now.answers.files:
-        return answer.followed_by(reply("registration-unsigned").offering(send, NAVIGATION))
-    return answer.offering(send, NAVIGATION)
+        return answer.followed_by(reply("registration-unsigned").offering(*send, NAVIGATION))
+    *earlier, last = [replace(answer, then=()), *answer.then]
+    first, *rest = [*earlier, last.offering(*send, NAVIGATION)]
+    return first.followed_by(*rest)
+
+
+def _removed(turn: Turn, now: Current) -> Reply | None:
+    """What the file left out of what stood there, said before it counts."""
+    if now.draft.before is None:
+        return None
+    lines = forms.lost(now.form, now.draft.before, now.answers, turn.locale)
+    if not lines:
+        return None
+    told = "\n".join(f"• {short(one, 90)}" for one in lines[: forms.MOST_LOST])
+    more = len(lines) - forms.MOST_LOST
+    if more > 0:
+        told += "\n" + i18n.say(turn.locale, "registration-removes-more", n=more)
+    return reply("registration-removes", lines=told)
 
 
 async def _ask_more_time(turn: Turn) -> Reply:

@@ -21,16 +21,23 @@ from bot.clock import (
     closing_day,
     next_allowed,
 )
-from bot.replies import Reply, Until, UserError, Word
+from bot.replies import Reply, Until, UserError, Word, choice
 from bot.text import tidy
 from bot.vault import Vault
 from handlers.deadlines import duties, people
-from handlers.deadlines.people import Post
+from handlers.deadlines.people import OfficePost, Post
 from handlers.deadlines.reminders import buttons, office
 from handlers.deadlines.reminders.buttons import Press
 from handlers.deadlines.reminders.ladder import AGAIN, SEND_HOUR
-from storage.models.deadlines import OPEN_DUTIES, Deadline, DeadlineState, Duty, DutyState
-from storage.models.office import Officer
+from storage.models.deadlines import (
+    OPEN_DUTIES,
+    Deadline,
+    DeadlineState,
+    Duty,
+    DutyState,
+    Work,
+)
+from storage.models.office import Officer, Role
 from storage.models.people import Contact
 from storage.models.reminders import WAITING, Reminder, ReminderState
 from storage.models.units import Member, Unit
@@ -47,7 +54,7 @@ class Subject:
 
     deadline: Deadline
     duty: Duty
-    post: Post
+    post: Post | OfficePost
 
     @property
     def closes(self) -> datetime:
@@ -60,6 +67,16 @@ class Subject:
     @property
     def is_open(self) -> bool:
         return self.duty.state in OPEN_DUTIES and self.deadline.state == DeadlineState.ARMED
+
+    @property
+    def is_of_office(self) -> bool:
+        """The office's own: it asks nobody for anything, and nobody has to look at it after."""
+        return isinstance(self.post, OfficePost)
+
+    @property
+    def ends_by_itself(self) -> bool:
+        """The end of a consultation comes with its hour."""
+        return bool(self.deadline.consultation_id) and self.deadline.work == Work.OTHER
 
     def named(self) -> dict[str, str]:
         return {"title": self.deadline.title, "unit": self.post.unit.name}
@@ -79,10 +96,27 @@ async def subject_of(session: AsyncSession, contact_id: int, pressed: Press) -> 
     row = found.one_or_none()
     if row is None:
         raise UserError("remind-gone")
-    for post in await people.posts(session, contact_id):
+    for post in await _posts(session, contact_id):
         if post.unit.id == row.Duty.unit_id:
             return Subject(row.Deadline, row.Duty, post)
     raise UserError("remind-not-yours")
+
+
+async def _posts(session: AsyncSession, contact_id: int) -> list[Post | OfficePost]:
+    members = await people.posts(session, contact_id)
+    return [*members, *await people.office_posts(session, contact_id)]
+
+
+async def of_office(session: AsyncSession, contact_id: int, deadline_id: str) -> Subject | None:
+    """What the officer's own office owes for this deadline and has not done."""
+    posts = {post.unit.id: post for post in await people.office_posts(session, contact_id)}
+    found = await session.execute(
+        select(Deadline, Duty)
+        .join(Duty, Duty.deadline_id == Deadline.id)
+        .where(Deadline.id == deadline_id, Duty.unit_id.in_(posts))
+    )
+    subjects = (Subject(deadline, duty, posts[duty.unit_id]) for deadline, duty in found)
+    return next((one for one in subjects if one.is_open), None)
 
 
 def _named_by(pressed: Press) -> Select[Deadline, Duty]:
@@ -108,11 +142,20 @@ def require_open(subject: Subject) -> None:
 
 
 async def finish(session: AsyncSession, subject: Subject, now: datetime, *, paper: bool) -> None:
+    """What the office has done itself is accepted with it."""
     require_open(subject)
+    require_end(subject)
     reason = PAPER if paper else ""
-    await duties.become(
-        session, subject.duty, DutyState.SUBMITTED, subject.post.actor, now, reason
-    )
+    actor = subject.post.actor
+    await duties.become(session, subject.duty, DutyState.SUBMITTED, actor, now, reason)
+    if subject.is_of_office:
+        await duties.become(session, subject.duty, DutyState.ACCEPTED, actor, now)
+
+
+def require_end(subject: Subject) -> None:
+    """Raises UserError for what nobody ends: it comes with its hour."""
+    if subject.ends_by_itself:
+        raise UserError("remind-ends-by-itself", closes=Until(subject.closes), **subject.named())
 
 
 async def begin(session: AsyncSession, subject: Subject, now: datetime) -> None:
@@ -128,10 +171,12 @@ async def refuse(
 ) -> None:
     """Not this unit's work; the office is told and may take it back."""
     require_open(subject)
+    require_end(subject)
     state = DutyState.NOT_APPLICABLE
     await duties.become(session, subject.duty, state, subject.post.actor, now, reason)
     subject.duty.more_time_until, subject.duty.more_time_reason = None, ""
-    await _tell_office(session, vault, subject, Reply("remind-office-not-ours"), reason, now)
+    key = "remind-office-own-not-ours" if subject.is_of_office else "remind-office-not-ours"
+    await _tell_office(session, vault, subject, Reply(key), reason, now)
 
 
 def checked_reason(typed: str) -> str:
@@ -150,11 +195,20 @@ def checked_reason(typed: str) -> str:
 def checked_more(subject: Subject, day: date, now: datetime) -> date:
     """Raises UserError for a day that gives no more time than there is."""
     require_open(subject)
+    require_asking(subject)
     if day <= closing_day(subject.closes) or datetime.combine(day, time.max, VIETNAM) <= now:
         raise UserError("remind-more-too-early", closes=Until(subject.closes))
     if day > closing_day(subject.closes) + FURTHEST:
         raise UserError("remind-too-far")
     return day
+
+
+def require_asking(subject: Subject) -> None:
+    """Raises UserError for the office's own date: it asks nobody, it moves the date."""
+    if subject.is_of_office:
+        raise UserError("remind-own-more", **subject.named()).offering(
+            choice("calendar-open-button", f"dl:open:{subject.deadline.id}")
+        )
 
 
 async def ask_more(
@@ -182,11 +236,12 @@ async def _tell_office(
     now: datetime,
 ) -> None:
     told = {
-        **message.args, **subject.named(), "reason": reason, "name": subject.post.member.name,
+        **message.args, **subject.named(), "reason": reason, "name": subject.post.name,
         "closes": Until(subject.closes),
     }  # fmt: skip
     office_id = subject.deadline.office_id
-    await office.tell(session, vault, office_id, Reply(message.key, told), now)
+    said_by = subject.post.id if subject.is_of_office else ""
+    await office.tell(session, vault, office_id, Reply(message.key, told), now, but=said_by)
 
 
 # Who answers for it
@@ -212,6 +267,20 @@ async def may_ask_who(session: AsyncSession, contact_id: int, pressed: Press) ->
     if row.recipient in members | set(officers):
         return Asked(row.Unit, row.Deadline)
     return None
+
+
+async def officers(session: AsyncSession, office_id: str) -> Sequence[str]:
+    """The names of those who answer for the office's own dates."""
+    found = await session.scalars(
+        select(Officer.name)
+        .where(
+            Officer.office_id == office_id,
+            Officer.role == Role.OFFICER,
+            Officer.revoked_at.is_(None),
+        )
+        .order_by(Officer.joined_at)
+    )
+    return found.all()
 
 
 async def responsible(session: AsyncSession, unit_id: str) -> Sequence[Member]:
@@ -313,7 +382,7 @@ async def remind_again(
         "unit_id": subject.post.unit.id,
         "deadline_id": subject.deadline.id,
         "step": step,
-        "recipient": subject.post.member.id,
+        "recipient": subject.post.id,
     }
     row = await session.scalar(select(Reminder).filter_by(**where))
     if row is None:

@@ -91,6 +91,20 @@ def offered(subject: str) -> tuple[tuple[Choice, ...], ...]:
     )
 
 
+def of_office(subject: str, *, ends_by_itself: bool = False) -> tuple[tuple[Choice, ...], ...]:
+    """Under the office's own duty: it hands in nothing, and asks nobody for more time."""
+    if ends_by_itself:
+        return later(subject)
+    return (
+        (
+            choice("reminders-done-button", press(subject, Acts.DONE)),
+            choice("reminders-doing-button", press(subject, Acts.DOING)),
+        ),
+        *later(subject),
+        (choice("remind-own-not-ours-button", press(subject, Acts.NOT_OURS)),),
+    )
+
+
 def later(subject: str) -> tuple[tuple[Choice, ...], ...]:
     return (
         (

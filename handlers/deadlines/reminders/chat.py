@@ -37,7 +37,7 @@ from handlers.deadlines.reminders.answers import Subject, Wake
 from handlers.deadlines.reminders.buttons import Acts, Press, press
 from handlers.deadlines.reminders.ladder import SEND_HOUR
 from storage.models.deadlines import Deadline, DutyState, Work
-from storage.models.units import MemberRank, Unit
+from storage.models.units import MemberRank, Unit, UnitKind
 
 _KEPT = "answering"
 """What the dialogue remembers: the duty, what was typed, and the state it came from."""
@@ -94,7 +94,7 @@ async def answer(query: CallbackQuery, turn: Turn) -> Reply:
         return reply("start-old-button").offering(_MINE)
     if pressed.act is Acts.WHO:
         asked = await answers.may_ask_who(turn.session, turn.contact.id, pressed)
-        if asked:
+        if asked and asked.unit.kind != UnitKind.OFFICE:
             return await _who(turn, asked.unit, asked.deadline)
     try:
         subject = await answers.subject_of(turn.session, turn.contact.id, pressed)
@@ -108,6 +108,11 @@ async def answer(query: CallbackQuery, turn: Turn) -> Reply:
 
 async def ask_done(_: Turn, subject: Subject, __: Press) -> Reply:
     answers.require_open(subject)
+    if subject.is_of_office:
+        answers.require_end(subject)
+        return reply("remind-own-ask-done", **subject.named()).offering(
+            choice("remind-done-yes-button", press(subject.key, Acts.DONE_YES)), _leave(subject)
+        )
     if subject.deadline.work in buttons.HANDED_IN:
         return reply("remind-ask-hand-in", **subject.named()).offering(
             buttons.hand_in(subject.duty.id),
@@ -123,20 +128,29 @@ async def ask_done(_: Turn, subject: Subject, __: Press) -> Reply:
 
 
 async def take_done(turn: Turn, subject: Subject, _: Press) -> Reply:
-    if subject.deadline.work in buttons.HANDED_IN:
+    if subject.deadline.work in buttons.HANDED_IN and not subject.is_of_office:
         return await ask_done(turn, subject, _)
     await answers.finish(turn.session, subject, turn.now, paper=False)
-    return await _back(turn, _thanks(subject, "remind-done"))
+    return await _back(turn, _thanks(subject, _key(subject, "remind-done", "remind-own-done")))
 
 
-async def ask_paper(_: Turn, subject: Subject, __: Press) -> Reply:
+def _key(subject: Subject, unit: str, office: str) -> str:
+    """The office is spoken to otherwise than a unit."""
+    return office if subject.is_of_office else unit
+
+
+async def ask_paper(turn: Turn, subject: Subject, pressed: Press) -> Reply:
     answers.require_open(subject)
+    if subject.is_of_office:
+        return await ask_done(turn, subject, pressed)
     return reply("remind-ask-paper", **subject.named()).offering(
         choice("remind-paper-yes-button", press(subject.key, Acts.PAPER_YES)), _leave(subject)
     )
 
 
-async def take_paper(turn: Turn, subject: Subject, _: Press) -> Reply:
+async def take_paper(turn: Turn, subject: Subject, pressed: Press) -> Reply:
+    if subject.is_of_office:
+        return await ask_done(turn, subject, pressed)
     await answers.finish(turn.session, subject, turn.now, paper=True)
     return await _back(turn, _thanks(subject, "remind-paper"))
 
@@ -263,14 +277,17 @@ def _other_days(subject: Subject) -> tuple[Choice, ...]:
 
 async def ask_reason(turn: Turn, subject: Subject, _: Press) -> Reply:
     answers.require_open(subject)
+    answers.require_end(subject)
     await _enter(turn, Answering.reason, subject)
-    return reply("remind-ask-reason", **subject.named()).offering(_leave(subject))
+    key = _key(subject, "remind-ask-reason", "remind-own-ask-reason")
+    return reply(key, **subject.named()).offering(_leave(subject))
 
 
 async def take_reason(turn: Turn, subject: Subject, words: str) -> Reply:
     reason = answers.checked_reason(words)
     await _remember(turn, reason=reason)
-    told = reply("remind-read-back-not-ours", reason=reason, **subject.named())
+    key = _key(subject, "remind-read-back-not-ours", "remind-own-read-back-not-ours")
+    told = reply(key, reason=reason, **subject.named())
     return _ask_send(told, subject, Acts.NOT_OURS_YES, Acts.NOT_OURS)
 
 
@@ -289,7 +306,8 @@ async def take_not_ours(turn: Turn, subject: Subject, _: Press) -> Reply:
     if reason is None:
         return await ask_reason(turn, subject, _)
     await answers.refuse(turn.session, turn.vault, subject, reason, turn.now)
-    return await _back(turn, reply("remind-not-ours", **subject.named()))
+    key = _key(subject, "remind-not-ours", "remind-own-not-ours")
+    return await _back(turn, reply(key, **subject.named()))
 
 
 # More time
@@ -297,6 +315,7 @@ async def take_not_ours(turn: Turn, subject: Subject, _: Press) -> Reply:
 
 async def ask_more(turn: Turn, subject: Subject, _: Press) -> Reply:
     answers.require_open(subject)
+    answers.require_asking(subject)
     await _enter(turn, Answering.more_date, subject)
     asked = reply("remind-ask-more-date", closes=Until(subject.closes), **subject.named())
     return asked.offering(_leave(subject))
@@ -359,7 +378,12 @@ def _asked_already(subject: Subject) -> Reply:
 
 
 async def say_who(turn: Turn, subject: Subject, _: Press) -> Reply:
-    told = await _who(turn, subject.post.unit, subject.deadline)
+    if subject.is_of_office:
+        named = await answers.officers(turn.session, subject.deadline.office_id)
+        lines = "\n".join(f"• {name}" for name in named)
+        told = reply("remind-who", people=lines, **subject.named())
+    else:
+        told = await _who(turn, subject.post.unit, subject.deadline)
     return told.offering(choice("remind-open-button", press(subject.key, Acts.OPEN)))
 
 
@@ -384,9 +408,16 @@ async def show(_: Turn, subject: Subject, __: Press) -> Reply:
     )
     if not subject.is_open:
         return card.offering(_MINE)
+    if subject.is_of_office:
+        return card.offering(*of_office(subject), _MINE)
     if subject.deadline.work in buttons.HANDED_IN:
         card = card.offering(buttons.hand_in(subject.duty.id))
     return card.offering(*buttons.offered(subject.key), _MINE)
+
+
+def of_office(subject: Subject) -> tuple[tuple[Choice, ...], ...]:
+    """What an officer can press for the office's own duty."""
+    return buttons.of_office(subject.key, ends_by_itself=subject.ends_by_itself)
 
 
 def _reason(subject: Subject) -> str | Word:

@@ -65,8 +65,7 @@ class Owed:
 async def every(session: AsyncSession, contact_id: int) -> list[Owed]:
     """All duties of all units this contact answers for, cancelled ones too: unit by unit, then
     in order of their dates."""
-    posts = await people.posts(session, contact_id)
-    units = {post.unit.id: post.unit for post in posts}
+    units = {unit.id: unit for unit in await answered_for(session, contact_id)}
     found = await session.execute(
         select(Deadline, Duty)
         .join(Duty, Duty.deadline_id == Deadline.id)
@@ -74,6 +73,12 @@ async def every(session: AsyncSession, contact_id: int) -> list[Owed]:
     )
     owed = [Owed(units[duty.unit_id], deadline, duty) for deadline, duty in found]
     return sorted(owed, key=lambda one: (one.unit.name, one.closes, one.deadline.code))
+
+
+async def answered_for(session: AsyncSession, contact_id: int) -> list[Unit]:
+    """By a member of a unit; by an officer, the office itself."""
+    units = [post.unit for post in await people.posts(session, contact_id)]
+    return units + [post.unit for post in await people.office_posts(session, contact_id)]
 
 
 def listed(owed: Sequence[Owed], now: datetime) -> list[Owed]:

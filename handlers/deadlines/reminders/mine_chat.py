@@ -29,7 +29,6 @@ from bot.contacts import Contact
 from bot.pictures import Entry
 from bot.replies import Arg, Choice, Picture, Reply, UserError, Word, choice, link, reply
 from bot.vault import Vault
-from handlers.deadlines import people
 from handlers.deadlines.reminders import answers, buttons, calendar_feed, mine, preferences
 from handlers.deadlines.reminders.buttons import Acts, press
 from handlers.deadlines.reminders.mine import Owed
@@ -350,7 +349,7 @@ async def leave_hours(_: Message, state: FSMContext) -> Reply:
 
 async def _require_post(session: AsyncSession, contact: Contact) -> None:
     """Raises UserError for whoever answers for no unit."""
-    if not await people.posts(session, contact.id):
+    if not await mine.answered_for(session, contact.id):
         raise UserError("mine-nobody").offering(choice("common-home-button", "home"))
 
 

@@ -17,9 +17,16 @@ from storage.models.people import Contact
 
 
 async def tell(
-    session: AsyncSession, vault: Vault, office_id: str, message: Reply, now: datetime
+    session: AsyncSession,
+    vault: Vault,
+    office_id: str,
+    message: Reply,
+    now: datetime,
+    *,
+    but: str = "",
 ) -> int:
-    """Returns how many officers will hear of it. Who opted out sees it at the desk only."""
+    """Returns how many officers will hear of it. Who opted out sees it at the desk only; `but`
+    is the id of the one who said it."""
     officers = await session.scalars(
         select(Officer)
         .join(Contact, Contact.id == Officer.contact_id)
@@ -27,6 +34,7 @@ async def tell(
             Officer.office_id == office_id,
             Officer.role == Role.OFFICER,
             Officer.revoked_at.is_(None),
+            Officer.id != but,
             WILLING,
         )
     )

@@ -151,7 +151,7 @@ async def tell_officers(session: AsyncSession, vault: Vault, now: datetime) -> i
     """
     await session.execute(_BLOCKED, {"b_at": now})
     until = now - SETTLED_WITHIN
-    if not await session.scalar(_dead(Officer.office_id, now - DAY, until).limit(1)):
+    if not await session.scalar(dead(Officer.office_id, now - DAY, until).limit(1)):
         return 0
     officers = await session.execute(
         select(Officer, Contact)
@@ -169,7 +169,7 @@ async def tell_officers(session: AsyncSession, vault: Vault, now: datetime) -> i
         if quiet.covers(now.astimezone(VIETNAM).time()) or told_at > now - ROUND:
             continue
         since = max(told_at - SETTLED_WITHIN, now - DAY)
-        found = (await session.execute(_dead(officer.office_id, since, until))).all()
+        found = (await session.execute(dead(officer.office_id, since, until))).all()
         if found:
             outbox.tell(
                 session, vault, contact.id, _news(found), due_at=now,
@@ -179,7 +179,7 @@ async def tell_officers(session: AsyncSession, vault: Vault, now: datetime) -> i
     return told
 
 
-def _dead(office_id: Any, since: datetime, until: datetime) -> Select[str, str]:
+def dead(office_id: Any, since: datetime, until: datetime) -> Select[str, str]:
     """(unit, member) whose chat was found dead in that time; several chats are one person."""
     return (
         select(Unit.name, Member.name)

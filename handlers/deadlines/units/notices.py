@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot import outbox
 from bot.replies import Reply, Word, reply
 from bot.vault import Vault
+from handlers.deadlines import politely
 from handlers.deadlines.units.invitations import Joined
 from storage.models.people import Contact
 from storage.models.units import Member, MemberAddress, MemberRank, Unit
@@ -50,4 +51,5 @@ async def _tell(
         .limit(1)
     )  # fmt: skip
     if chat is not None:
-        outbox.tell(session, vault, chat, told, due_at=now)
+        moments = await politely.moments(session, [chat], now)
+        outbox.tell(session, vault, chat, told, due_at=moments[chat])

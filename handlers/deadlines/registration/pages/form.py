@@ -30,12 +30,14 @@ from bot.uploads import RefusedUpload
 from bot.web.posted import Posted, add_files, admit_file, read_form
 from bot.web.server import locale_of, own_session, page, services, session_of
 from handlers.deadlines.registration import forms, links, service, spreadsheet
-from handlers.deadlines.registration.forms import Form
+from handlers.deadlines.registration.forms import Answers, Form
 from handlers.deadlines.registration.limits import HANDED_IN
 from handlers.deadlines.registration.pages import fields
 from handlers.deadlines.registration.pages.fields import Errors, Filled
 from handlers.deadlines.registration.service import Owing
+from handlers.deadlines.registration.steps import draft_in
 from storage.models.deadlines import Work
+from storage.models.people import Contact
 from storage.models.traffic import StoredFile
 
 routes = web.RouteTableDef()
@@ -251,15 +253,30 @@ async def _file(request: web.Request, filled: Filled) -> tuple[service.Filed, st
 # The spreadsheet
 
 
+async def _answered(request: web.Request, session: AsyncSession, opened: Opened) -> Answers:
+    """The draft begun in chat, else what was handed in: nobody fills in again what stands."""
+    vault, duty = services(request).vault, opened.owing.duty
+    contact = await session.get_one(Contact, opened.contact_id)
+    draft = draft_in(vault, contact.id, contact.data, duty.id)
+    if draft is not None and draft.seen == duty.version and not draft.answers.is_empty:
+        return forms.fitting(opened.form, draft.answers)
+    handed = await service.handed_in(session, vault, duty)
+    return forms.fitting(opened.form, handed.answers) if handed else Answers()
+
+
 @routes.get(_PLACE + "/mau.xlsx")
 async def give_template(request: web.Request) -> web.Response:
-    opened = await _open(request, session_of(request))
+    session = session_of(request)
+    opened = await _open(request, session)
     deadline = opened.owing.deadline
+    answers = await _answered(request, session, opened)
     about = spreadsheet.About(deadline.code, deadline.title, opened.owing.due_at)
     written = io.BytesIO()
     locale = locale_of(request)
     say = partial(i18n.say, locale)
-    await asyncio.to_thread(spreadsheet.write_template, written, opened.form, about, say, locale)
+    await asyncio.to_thread(
+        spreadsheet.write_template, written, opened.form, about, say, locale, answers
+    )
     return web.Response(
         body=written.getvalue(),
         headers={

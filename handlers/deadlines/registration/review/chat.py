@@ -36,6 +36,8 @@ from handlers.deadlines.registration import forms, service
 from handlers.deadlines.registration.review import decisions, reading, rights
 from handlers.deadlines.registration.review.decisions import LISTED, PAGE, Case, Judging
 from handlers.deadlines.registration.steps import short
+from handlers.deadlines.reminders import answers
+from handlers.deadlines.reminders.chat import of_office
 from storage.models.deadlines import DutyState
 from storage.models.office import Officer
 
@@ -160,6 +162,9 @@ async def _deadline(desk: Desk, deadline_id: str) -> Reply:
         waiting=one.waiting, returned=one.returned, accepted=one.accepted, missing=one.missing,
         coming=one.coming, late=one.late, others=one.not_applicable, more_time=one.more_time,
     )  # fmt: skip
+    own = await answers.of_office(desk.session, desk.officer.contact_id, deadline_id)
+    if own:
+        answer = answer.offering(*of_office(own))
     if one.waiting:
         answer = answer.offering(
             choice("registration_review-read-button", f"dv:n:{deadline_id}", n=one.waiting)

@@ -17,7 +17,7 @@ from bot import outbox
 from bot.clock import OutsideCoverage, end_of_day, load_calendar
 from bot.replies import Reply, Until, UserError, Word, choice, reply
 from bot.vault import Vault
-from handlers.deadlines import duties
+from handlers.deadlines import duties, politely
 from handlers.deadlines.registration import service
 from handlers.deadlines.registration.review import rights
 from handlers.deadlines.registration.service import Handed
@@ -100,7 +100,8 @@ def _state(state: DutyState) -> ColumnElement[bool]:
 
 def _unread() -> ColumnElement[bool]:
     read = select(Act.id).where(
-        Act.object_kind == "duty", Act.object_id == Duty.id, Act.verb == "read",
+        Act.object_kind == "duty", Act.object_id == Duty.id,
+        Act.verb.in_(("read", "duty not_applicable")),
         Act.actor.startswith("officer:", autoescape=True), Act.at >= Duty.state_at,
     )  # fmt: skip
     return ~read.correlate(Duty).exists()
@@ -384,8 +385,11 @@ async def _tell(judging: Judging, found: Case, words: Reply) -> None:
     want to hear of nothing else."""
     sender = found.handed.submission.member_id if found.handed else None
     message = words.offering(choice("registration-card-button", f"dk:o:{found.duty.id}"))
-    for contact_id in await _chats(judging.session, found.unit.id, sender):
-        outbox.tell(judging.session, judging.vault, contact_id, message, due_at=judging.now)
+    chats = await _chats(judging.session, found.unit.id, sender)
+    moments = await politely.moments(judging.session, chats, judging.now)
+    for contact_id in chats:
+        due_at = moments[contact_id]
+        outbox.tell(judging.session, judging.vault, contact_id, message, due_at=due_at)
 
 
 async def _chats(session: AsyncSession, unit_id: str, sender: str | None) -> list[int]:
