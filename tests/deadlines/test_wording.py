@@ -103,7 +103,10 @@ def test_the_offices_own_date_asks_it_to_chase_nobody(locale: str) -> None:
             assert ONE.title in words
             blames = ("chưa nộp", "đôn đốc", "handed", "ask after")
             assert not any(part in words for part in blames)
-            assert [row[0].press for row in message.choices] == ["dl:open:d1"]
+            presses = [one.press for row in message.choices for one in row]
+            assert "dl:open:d1" in presses
+            assert ("rm:7:done" in presses) == (one is not close), "a consultation ends by itself"
+            assert "rm:7:more" not in presses, "of whom should the office ask for more time?"
             said.add(words)
         assert len(said) == 3
 
@@ -119,7 +122,7 @@ def test_several_for_the_office_name_whom_to_telephone_and_open_its_own_dates() 
     message = wording.compose([*units, own], "vi", at("2027-04-06"))
     assert "xin gọi điện: Xã Hai, Xã Một." in text(message)
     assert {row[0].press for row in message.choices} == {
-        "rm:1:who", "rm:2:who", "rm:3:who", "dl:open:d2",
+        "rm:1:who", "rm:2:who", "rm:3:who", "rm:4:open",
     }  # fmt: skip
     alone = wording.compose([own, replace(own, deadline_id="d3")], "vi", at("2027-04-06"))
     assert "đôn đốc" not in text(alone)

@@ -14,6 +14,8 @@ from itertools import groupby
 from bot import i18n
 from bot.clock import closing_day, local_day
 from bot.replies import Choice, Reply, Until, Word, choice
+from handlers.deadlines.reminders import buttons
+from handlers.deadlines.reminders.buttons import Acts
 from storage.models.deadlines import Audience, DutyState, Work
 from storage.models.units import MemberRank
 
@@ -58,6 +60,11 @@ class Told:
         """Whoever hears it does nothing for it here."""
         return self.own or self.spared or self.to in SUPERVISORS
 
+    @property
+    def ends_by_itself(self) -> bool:
+        """The end of a consultation comes with its hour."""
+        return self.of_consultation and self.work == Work.OTHER
+
 
 def compose(told: Sequence[Told], locale: str, now: datetime) -> Reply:
     """One message for one person. The first of `told` lends it its buttons where it is alone."""
@@ -65,10 +72,6 @@ def compose(told: Sequence[Told], locale: str, now: datetime) -> Reply:
     if len(distinct) == 1:
         return _single(told[0], locale, now)
     return _several(sorted(distinct.values(), key=_order), locale, now)
-
-
-def press(reminder_id: int, act: str) -> str:
-    return f"rm:{reminder_id}:{act}"
 
 
 def _order(one: Told) -> tuple[datetime, str, str]:
@@ -143,27 +146,18 @@ def _todo(one: Told) -> str:
 def _todo_of_office(one: Told) -> str:
     if not one.of_consultation:
         return "reminders-todo-own"
-    return "reminders-todo-close" if one.work == Work.OTHER else "reminders-todo-council"
+    return "reminders-todo-close" if one.ends_by_itself else "reminders-todo-council"
 
 
-def _buttons(one: Told) -> Iterator[tuple[Choice, ...]]:
-    """Only what the listener may press: an officer answers for no unit."""
-
-    def button(label: str, act: str) -> Choice:
-        return choice(label, press(one.reminder_id, act))
-
+def _buttons(one: Told) -> Sequence[tuple[Choice, ...]]:
+    """Only what the listener may press: an officer answers for no unit, only for the office."""
+    subject = buttons.reminder(one.reminder_id)
     if one.own:
-        yield (choice("calendar-open-button", f"dl:open:{one.deadline_id}"),)
-        return
-    who = button("reminders-who-button", "who")
+        dated = (choice("calendar-open-button", f"dl:open:{one.deadline_id}"),)
+        return *buttons.of_office(subject, ends_by_itself=one.ends_by_itself), dated
     if one.supervised:
-        yield (who,)
-        return
-    yield button("reminders-done-button", "done"), button("reminders-doing-button", "doing")
-    yield button("reminders-tomorrow-button", "t1"), button("reminders-three-days-button", "t3")
-    yield (button("reminders-date-button", "date"),)
-    yield button("reminders-not-ours-button", "notours"), button("reminders-more-button", "more")
-    yield (who,)
+        return ((choice("reminders-who-button", buttons.press(subject, Acts.WHO)),),)
+    return buttons.offered(subject)
 
 
 # Several
@@ -202,9 +196,8 @@ def _list(duties: Sequence[Told], shown: int, locale: str, now: datetime) -> Rep
 
 
 def _opening(one: Told) -> str:
-    if one.own:
-        return f"dl:open:{one.deadline_id}"
-    return press(one.reminder_id, "who" if one.supervised else "open")
+    act = Acts.WHO if one.supervised and not one.own else Acts.OPEN
+    return buttons.press(buttons.reminder(one.reminder_id), act)
 
 
 def _todo_of(duties: Sequence[Told]) -> str:
