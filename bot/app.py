@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ from storage.schema import is_current, migrate
 from storage.seed import load_catalogue
 
 if TYPE_CHECKING:
-    from aiogram import Router
+    from aiogram import Dispatcher, Router
 
     from bot.channels.base import Channel
     from bot.channels.telegram import Telegram
@@ -107,8 +108,6 @@ class Dialogue:
 
 def load_dialogue(base: Foundation) -> Dialogue:
     """Imports aiogram: seconds of work, done in a thread while the door is open already."""
-    from aiogram import Dispatcher
-
     from bot.channels.telegram import Telegram, settle_memory
     from bot.channels.webchat import WebChat
     from bot.conversation import Conversation
@@ -124,19 +123,27 @@ def load_dialogue(base: Foundation) -> Dialogue:
         telegram = Telegram(token, settings.telegram_api_url)
         channels.append(telegram)
         bots[TELEGRAM] = telegram.bot
-    dispatcher = Dispatcher(disable_fsm=True, vault=base.vault, settings=settings)
-    dispatcher.include_routers(*handlers.routers())
-    _filter_at_once(dispatcher)
     outbox = Outbox(
         base.db, base.vault, channels, base.store, base.background, settings.telegram_rate,
         base.clock, _feeders(base.vault), guards=_guards(),
     )  # fmt: skip
     conversation = Conversation(
-        base.db, base.vault, base.door, outbox, dispatcher, channels, bots, base.store,
-        base.background, settings.default_locale, base.clock,
+        base.db, base.vault, base.door, outbox, _dispatcher(), channels, bots, base.store,
+        base.background, settings, base.clock,
     )  # fmt: skip
     settle_memory()
     return Dialogue(conversation, outbox, channels, telegram)
+
+
+@cache
+def _dispatcher() -> Dispatcher:
+    """Of the process: dialogues hold nothing of a service, each turn brings what they need."""
+    from aiogram import Dispatcher
+
+    dispatcher = Dispatcher(disable_fsm=True)
+    dispatcher.include_routers(*handlers.routers())
+    _filter_at_once(dispatcher)
+    return dispatcher
 
 
 def _feeders(vault: Vault) -> Sequence[Feeder]:

@@ -30,6 +30,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot import contacts
 from bot.background import Background
 from bot.channels.base import Channel, MediaRefused
+from bot.config import Settings
 from bot.contacts import Contact
 from bot.inbox import Door
 from bot.incidents import new_incident
@@ -121,16 +122,17 @@ class Conversation:
         bots: Mapping[str, Bot],
         store: FileStore,
         background: Background,
-        default_locale: str,
+        settings: Settings,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._db, self._vault, self._door, self._outbox = db, vault, door, outbox
         self._dispatcher, self._bots, self._store = dispatcher, bots, store
         self._channels = {(c.name, c.account): c for c in channels}
-        self._background, self._locale, self._clock = background, default_locale, clock
+        self._background, self._settings, self._clock = background, settings, clock
         self._fetching: set[int] = set()
         self._shaken: Counter[int] = Counter()
         """How often the database itself failed an event's turn since the last one that worked."""
+        self._idle = asyncio.Event()
 
     async def run(self) -> None:
         """Takes turns for ever; survives whatever the database does."""
@@ -145,9 +147,17 @@ class Conversation:
             if taken < BATCH:
                 await self._wait()
 
+    async def settled(self) -> None:
+        """Returns when nothing that arrived waits for its turn, but for what is still fetched."""
+        while self._door.arrived.is_set() or not self._idle.is_set():
+            await self._idle.wait()
+            await asyncio.sleep(0)
+
     async def _wait(self) -> None:
+        self._idle.set()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._door.arrived.wait(), POLL_SECONDS)
+        self._idle.clear()
         self._door.arrived.clear()
 
     async def take_turns(self) -> int:
@@ -249,7 +259,7 @@ class Conversation:
                     event.channel,
                     event.account,
                     channel.address(event.raw),
-                    channel.language(event.raw) or self._locale,
+                    channel.language(event.raw) or self._settings.default_locale,
                 )
         if strangers:
             known |= await contacts.meet(session, self._vault, strangers, now)
@@ -310,6 +320,8 @@ class Conversation:
             raw_state=contact.state,
             now=event.received_at,
             files=event.files,
+            vault=self._vault,
+            settings=self._settings,
         )
         return None if answer is UNHANDLED else answer
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import redirect_stdout
 from datetime import date, datetime
@@ -31,6 +32,14 @@ def _no_settings_from_outside() -> None:
     for name in [name for name in os.environ if name.startswith("NEUGUONG_")]:
         if name != "NEUGUONG_CHROMIUM":
             del os.environ[name]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _authorities_once() -> Iterator[None]:
+    """Every service reads the world's certificate authorities when it starts: a long file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ssl.create_default_context", cache(ssl.create_default_context))
+        yield
 
 
 @pytest.fixture(scope="session")

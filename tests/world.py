@@ -11,7 +11,7 @@ from typing import Self
 
 from aiohttp import web, web_app
 from aiohttp.test_utils import unused_port
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from bot import accounts, app
 from bot.config import Settings
@@ -28,6 +28,11 @@ from tests.cast import Citizen, TelegramCitizen, WebCitizen
 from tests.telegram.server import TelegramServer
 
 TOKEN = "12345678:test-token-of-an-invented-bot"
+
+_WORK_LEFT = select(
+    select(InboxEvent.id).where(InboxEvent.done_at.is_(None)).exists()
+    | select(OutboxMessage.id).where(OutboxMessage.state == OutboxState.SENDING).exists()
+)
 
 
 class World:
@@ -101,16 +106,11 @@ class World:
         """Returns when every event is done and every reply sent."""
         async with asyncio.timeout(20):
             while True:
+                await self.dialogue.conversation.settled()
+                await self.dialogue.outbox.settled()
                 async with self.base.db.reading() as session:
-                    waiting = await session.scalar(
-                        select(func.count()).where(InboxEvent.done_at.is_(None))
-                    )
-                    sending = await session.scalar(
-                        select(func.count()).where(OutboxMessage.state == OutboxState.SENDING)
-                    )
-                if not waiting and not sending:
-                    await self.dialogue.outbox.settled()
-                    return
+                    if not await session.scalar(_WORK_LEFT):
+                        return
                 await asyncio.sleep(0.005)
 
     async def citizen(self, channel: str, number: int = 1, language: str = "vi") -> Citizen:

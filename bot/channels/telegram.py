@@ -60,6 +60,13 @@ class _No(Exception):
         self.moved_to: int | None = parameters.get("migrate_to_chat_id")
 
 
+class _Session(AiohttpSession):
+    async def close(self) -> None:
+        """Without the quarter of a second aiogram waits for TLS to end: aiohttp sees to that."""
+        if self._session is not None:
+            await self._session.close()
+
+
 class Telegram:
     name = NAME
     caps = Caps(
@@ -68,9 +75,8 @@ class Telegram:
     )  # fmt: skip
 
     def __init__(self, token: str, api_url: str) -> None:
-        session = AiohttpSession(
-            api=TelegramAPIServer.from_base(api_url), timeout=SEND_SECONDS, limit=100
-        )
+        server = TelegramAPIServer.from_base(api_url)
+        session = _Session(api=server, timeout=SEND_SECONDS, limit=100)
         self._session = session
         self.bot = Bot(token, session)
         self.account = str(self.bot.id)

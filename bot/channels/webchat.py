@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 from aiogram import Bot
@@ -48,6 +49,8 @@ class WebChat:
     def __init__(self, db: Database, vault: Vault, bell: Bell) -> None:
         self._db, self._vault, self._bell = db, vault, bell
         self.bot = Bot("1:web", NotTelegram())
+        self._numbers = count(1)
+        """aiogram tells updates apart by their number, and compares whole those that share one."""
 
     # What came in: {"id", "address", "locale", "text" | "press", "label", "files"}
 
@@ -65,12 +68,12 @@ class WebChat:
                 id=str(event["id"]), from_user=user, chat_instance="web", data=event["press"],
                 message=InaccessibleMessage(chat=chat, message_id=1),
             )  # fmt: skip
-            return Update(update_id=0, callback_query=query).as_(self.bot)
+            return Update(update_id=next(self._numbers), callback_query=query).as_(self.bot)
         message = TelegramMessage(
             message_id=1, date=datetime.now(UTC), chat=chat, from_user=user,
             text=event.get("text") or None, media_group_id=event.get("album"),
         )  # fmt: skip
-        return Update(update_id=0, message=message).as_(self.bot)
+        return Update(update_id=next(self._numbers), message=message).as_(self.bot)
 
     def pressed_message(self, event: dict[str, Any]) -> str | None:
         return None
