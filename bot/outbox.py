@@ -258,9 +258,10 @@ class Outbox:
         self._leased_until: datetime | None = None
         """Of all that stood in a lane at the last renewal."""
         self._records: list[dict[str, Any]] = []
-        self._recording = False
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._recorder: asyncio.Task[None] | None = None
+        self._calm = asyncio.Event()
+        """Set while nothing is on its way out."""
+        self._calm.set()
 
     def hand_over(self, owed: Sequence[Owed]) -> None:
         """Starts sending what is stored and claimed by this process."""
@@ -270,7 +271,7 @@ class Outbox:
                 waiting.append(one)
                 continue
             self._lanes[one.contact_id] = deque([one])
-            self._idle.clear()
+            self._calm.clear()
             self._background.start(self._send_lane(one.contact_id), "send")
 
     async def run(self) -> None:
@@ -302,8 +303,10 @@ class Outbox:
         self.hand_over(self._opened(rows))
 
     async def settled(self) -> None:
-        """Returns when nothing handed over waits any more."""
-        await self._idle.wait()
+        """Returns when nothing handed over waits any more, and what became of it is written."""
+        await self._calm.wait()
+        if self._recorder is not None:
+            await asyncio.wait([self._recorder])
 
     async def send_due(self) -> int:
         """Claims what may go now and starts sending it; returns how many."""
@@ -527,7 +530,7 @@ class Outbox:
             for one in self._lanes.pop(contact_id):
                 self._account(one).ahead.discard(one.id)
             if not self._lanes:
-                self._idle.set()
+                self._calm.set()
 
     def _account(self, one: Owed) -> Account:
         return self._accounts[one.channel.name, one.channel.account]
@@ -696,21 +699,21 @@ class Outbox:
                 "b_strays": one.strays, "b_keeps": due_at is not None,
             }
         )  # fmt: skip
-        if not self._recording:
-            self._recording = True
-            self._background.start(self._store_records(), "record")
+        if self._recorder is None:
+            self._recorder = self._background.start(self._store_records(), "record")
 
     async def _store_records(self) -> None:
         try:
             while self._records:
-                await asyncio.sleep(RECORD_SECONDS)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._calm.wait(), RECORD_SECONDS)
                 await self._store_batch()
         except asyncio.CancelledError:
             # An orderly stop: what went out must not go again after the next start.
             await self._store_batch()
             raise
         finally:
-            self._recording = False
+            self._recorder = None
 
     async def _store_batch(self) -> None:
         batch, self._records = self._records, []
