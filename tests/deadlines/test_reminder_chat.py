@@ -167,6 +167,38 @@ async def test_a_day_off_says_when_it_really_comes(stage: World, channel: str) -
 
 
 @CHANNELS
+async def test_an_hour_typed_with_a_day_off_is_kept_on_the_next_working_day(
+    stage: World, channel: str
+) -> None:
+    one = await reach(stage, channel)
+    await one.citizen.taps("Nhắc vào ngày tôi chọn")
+    told = await one.citizen.says("7/3 lúc 17h")
+    assert "17:00 thứ Hai, ngày 08/03/2027" in told
+    assert "Ngày Anh/chị chọn (Chủ Nhật, ngày 07/03/2027) là ngày nghỉ" in told
+    assert "17:00 thứ Hai, ngày 08/03/2027" in await one.citizen.taps("Đúng, nhắc lúc đó")
+    (row,) = await ledger(stage)
+    assert row.due_at == datetime(2027, 3, 8, 17, tzinfo=VIETNAM)
+    assert (row.step, row.reason) == ("again 2027-03-07 17:00", "day_off")
+
+
+@pytest.mark.parametrize(
+    ("due_at", "typed", "comes"),
+    [
+        (datetime(2027, 3, 8, 5, tzinfo=UTC), "7/3 lúc 17h", "08:00 thứ Hai, ngày 08/03/2027"),
+        (datetime(2027, 3, 7, 17, tzinfo=UTC), "7/3 lúc 17h", "17:00 thứ Sáu, ngày 05/03/2027"),
+        (datetime(2027, 3, 8, 5, tzinfo=UTC), "7/3 lúc 22h", "08:00 thứ Hai, ngày 08/03/2027"),
+        (datetime(2027, 3, 7, 17, tzinfo=UTC), "7/3 lúc 22h", "08:00 thứ Sáu, ngày 05/03/2027"),
+    ],
+)
+async def test_a_typed_hour_gives_way_to_the_deadline_and_to_quiet_hours(
+    stage: World, due_at: datetime, typed: str, comes: str
+) -> None:
+    one = await reach(stage, "webchat", due_at=due_at)
+    await one.citizen.taps("Nhắc vào ngày tôi chọn")
+    assert comes in await one.citizen.says(typed)
+
+
+@CHANNELS
 async def test_not_ours_needs_a_reason_and_tells_the_office(stage: World, channel: str) -> None:
     one = await reach(stage, channel)
     officer = await stage.citizen("telegram", number=9)

@@ -201,7 +201,7 @@ async def take_date(turn: Turn, subject: Subject, words: str) -> Reply:
         when = await _wake(turn, subject, _moment(typed))
     except UserError as error:
         raise error if error.reply.choices else error.offering(*_other_days(subject)) from None
-    return _how(subject, when, "remind-ask-at").offering(
+    return _how(turn, subject, when, "remind-ask-at").offering(
         choice("remind-at-yes-button", press(subject.key, Acts.AT, _moment(typed))),
         *_other_days(subject),
     )
@@ -253,18 +253,21 @@ def _read_moment(moment: str) -> datetime:
 
 async def _promise(turn: Turn, subject: Subject, when: Wake) -> Reply:
     await answers.remind_again(turn.session, subject, turn.contact.id, when, turn.now)
-    told = _how(subject, when, "remind-again")
+    told = _how(turn, subject, when, "remind-again")
     if await optout.is_stopped(turn.session, turn.contact.id):
-        told = _how(subject, when, "remind-again-stopped").offering(
+        told = _how(turn, subject, when, "remind-again-stopped").offering(
             choice("optout-resume-button", "optout:resume")
         )
     told = told.offering(choice("remind-other-date-button", press(subject.key, Acts.DATE)))
     return await _back(turn, told)
 
 
-def _how(subject: Subject, when: Wake, key: str) -> Reply:
+def _how(turn: Turn, subject: Subject, when: Wake, key: str) -> Reply:
     """In words: when it comes, and why not when it was asked for."""
-    why = Word(f"remind-why-{when.reason or 'none'}")
+    asked = when.asked_at.astimezone(VIETNAM)
+    why = i18n.say(
+        turn.contact.locale, f"remind-why-{when.reason or 'none'}", asked=asked, day=asked.date()
+    )
     return reply(key, comes=when.comes_at, why=why, **subject.named())
 
 
