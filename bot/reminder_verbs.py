@@ -149,8 +149,9 @@ def _written(line: Line, say: console.Say) -> Iterator[str]:
         yield say("reminder_command-state", state=state)
     else:
         yield say("reminder_command-state-at", state=state, at=line.at)
-    if line.reason:
-        yield say("reminder_command-because", reason=Word(f"reminders-reason-{line.reason}"))
+    reasons = dict.fromkeys((*(("reaches_office",) if line.spared else ()), line.reason))
+    for reason in filter(None, reasons):
+        yield say("reminder_command-because", reason=Word(f"reminders-reason-{reason}"))
 
 
 # A rehearsal
