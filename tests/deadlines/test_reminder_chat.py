@@ -144,7 +144,9 @@ async def test_whoever_stopped_reminders_is_promised_none_before_they_turn_them_
 async def test_a_typed_day_is_read_back_before_it_counts(stage: World, channel: str) -> None:
     one = await reach(stage, channel)
     await one.citizen.taps("Nhắc vào ngày tôi chọn")
-    assert "chưa hiểu" in (await one.citizen.says("hôm nào rảnh")).lower()
+    assert "Chúng tôi chưa hiểu" in await one.citizen.says("hôm nào rảnh")
+    assert "Không có ngày 30/2: tháng 2 chỉ có đến ngày 29" in await one.citizen.says("30/2")
+    assert "Không có tháng 13" in await one.citizen.says("1/13")
     told = await one.citizen.says("14h thứ sáu")
     assert "14:00 thứ Sáu, ngày 05/03/2027" in told
     assert await ledger(stage) == []
@@ -317,6 +319,18 @@ async def test_a_reason_half_written_is_dropped_when_it_is_done_elsewhere(stage:
     async with stage.base.db.reading() as session:
         contact = await session.get_one(Contact, one.contact)
         assert (contact.state, contact.data) == (None, {})
+
+
+async def test_a_card_has_a_note_only_where_there_is_one(stage: World) -> None:
+    one = await reach(stage, "webchat")
+    await one.citizen.says("/nhacviec")
+    told = await one.citizen.taps("1. Ký giao ước")
+    assert "Tình trạng: chưa làm" in told
+    assert "Ghi chú" not in told
+    async with stage.base.db.transaction() as session:
+        await session.execute(update(Duty).values(state="returned", reason="Thiếu chữ ký."))
+    await one.citizen.says("/nhacviec")
+    assert "Ghi chú: Thiếu chữ ký." in await one.citizen.taps("1. Ký giao ước")
 
 
 async def test_a_cancelled_deadline_takes_no_answer(stage: World) -> None:

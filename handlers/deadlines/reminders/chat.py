@@ -401,12 +401,13 @@ async def _who(turn: Turn, unit: Unit, deadline: Deadline) -> Reply:
 async def show(_: Turn, subject: Subject, __: Press) -> Reply:
     """The card of a duty: what, until when, how it stands, and all that can be answered."""
     state = DutyState(subject.duty.state)
+    noted = duties.told_reason(subject.duty)
     card = reply(
-        "remind-card",
+        "remind-card-noted" if noted else "remind-card",
         closes=Until(subject.closes),
         state=Word(f"duty-{state}"),
         work=Word(f"remind-work-{Work(subject.deadline.work)}"),
-        reason=_reason(subject),
+        reason=noted,
         **subject.named(),
     )
     if not subject.is_open:
@@ -421,10 +422,6 @@ async def show(_: Turn, subject: Subject, __: Press) -> Reply:
 def of_office(subject: Subject) -> tuple[tuple[Choice, ...], ...]:
     """What an officer can press for the office's own duty."""
     return buttons.of_office(subject.key, ends_by_itself=subject.ends_by_itself)
-
-
-def _reason(subject: Subject) -> str | Word:
-    return duties.told_reason(subject.duty) or "—"
 
 
 # In and out of the dialogue
