@@ -213,7 +213,7 @@ def test_every_step_has_its_reason(desk: Desk) -> None:
     assert list(blocks)[:3] == ["T-30", "T-15", "T-7"]
     assert "đã gửi" in blocks["T-30"]
     assert "dịch vụ có lúc ngừng" in blocks["T-30"]
-    assert "người nhận: focal X1 (đầu mối, kênh telegram)" in blocks["T-30"]
+    assert "người nhận: focal X1 (đầu mối, kênh Telegram)" in blocks["T-30"]
     assert "lỡ trong lúc dịch vụ ngừng" in blocks["T-15"]
     assert "đơn vị đã nộp" in blocks["T-7"]
     assert "không gửi" in blocks["T-7"]

@@ -351,6 +351,9 @@ async def test_an_officer_finds_units_without_accents_and_lets_people_in(
     assert "Không tìm thấy" in await officer.says("/donvi không có đâu")
     await officer.says("/donvi tyt")
     await officer.taps("Trung tâm Y tế Suối Mơ (chưa có người)")
+    labels = (await officer.screen())[-1].labels
+    assert "Danh sách đơn vị của cơ quan" in labels
+    assert "Đơn vị của tôi" not in labels, "an officer answers for none"
     await officer.taps("Mời người")
     await officer.taps("Thủ trưởng")
     code = code_in(await officer.says("Trần Văn Minh"))

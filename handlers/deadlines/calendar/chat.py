@@ -244,7 +244,7 @@ async def show_preview(query: CallbackQuery, desk: Desk) -> Reply:
     for start in range(0, len(lines), MOST_STEPS):
         parts.append(reply("calendar-steps", lines="\n".join(lines[start : start + MOST_STEPS])))
     if found.recipients:
-        parts.append(_people("calendar-recipients", found.recipients))
+        parts.append(_people("calendar-recipients", found.recipients, desk.locale))
     if found.unreachable:
         parts.append(_out_of_reach(found))
     if found.text is not None:
@@ -252,8 +252,9 @@ async def show_preview(query: CallbackQuery, desk: Desk) -> Reply:
     return _joined(parts, *ways_on(deadline))
 
 
-def _people(key: str, told: Sequence[previews.Recipient]) -> Reply:
-    named = "\n".join(short(describing.recipient(one), 70) for one in told[: MOST_NAMES - 3])
+def _people(key: str, told: Sequence[previews.Recipient], locale: str) -> Reply:
+    shown = told[: MOST_NAMES - 3]
+    named = "\n".join(short(describing.recipient(one, locale), 70) for one in shown)
     return reply(key, n=len(told), names=named)
 
 

@@ -602,7 +602,8 @@ async def _read_back(turn: Turn, now: Current) -> Reply:
         answer = removed.followed_by(answer)
         send.append(choice("registration-undo-button", "dk:undo"))
     if now.form.work is Work.REGISTRATION and not now.answers.files:
-        return answer.followed_by(reply("registration-unsigned").offering(*send, NAVIGATION))
+        unsigned = "registration-unsigned-late" if late else "registration-unsigned"
+        return answer.followed_by(reply(unsigned).offering(*send, NAVIGATION))
     *earlier, last = [replace(answer, then=()), *answer.then]
     first, *rest = [*earlier, last.offering(*send, NAVIGATION)]
     return first.followed_by(*rest)

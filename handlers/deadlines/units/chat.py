@@ -163,7 +163,7 @@ async def show_mine(
         for one in headed
     ]
     if officer:
-        rows.append(choice("units-office-button", press("office")))
+        rows.append(cards.OFFICE_LIST)
     rows.append(choice("units-channel-button", press("channel")))
     return reply("units-mine", n=len(posts), units="\n".join(lines)).offering(*rows)
 
@@ -372,4 +372,4 @@ async def _found(session: AsyncSession, officer: Officer, typed: str) -> Reply:
     rows = [cards.office_button(unit, counts.get(unit.id, 0)) for unit in units[:PAGE]]
     key = "units-found" if len(units) <= PAGE else "units-found-first"
     found = reply(key if units else "units-found-none", n=len(units), typed=typed[:100])
-    return found.offering(*rows, choice("units-office-button", press("office")))
+    return found.offering(*rows, cards.OFFICE_LIST)
