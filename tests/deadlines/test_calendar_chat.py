@@ -140,6 +140,7 @@ async def test_another_offices_date_is_not_found(sqlite_world: World) -> None:
     async with sqlite_world.base.db.transaction() as session:
         await session.execute(update(Deadline).values(office_id=elsewhere))
     assert "Không tìm thấy hạn này" in await lan.taps("○ 31/03")
+    assert (await lan.screen())[-1].labels == ("Về lịch năm",)
 
 
 async def test_an_empty_year_says_how_it_is_filled(sqlite_world: World) -> None:

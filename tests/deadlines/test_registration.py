@@ -425,6 +425,7 @@ async def test_an_empty_registration_is_refused_with_its_remedy(sqlite_world: Wo
     for _ in range(4):
         await person.taps("Bỏ qua")
     assert "chọn ít nhất một mục" in await person.taps("Gửi")
+    assert (await person.screen())[-1].labels == ("Quay lại", "Hủy", "Hướng dẫn")
 
 
 async def test_files_handed_in_are_not_swept_with_old_drafts(sqlite_world: World) -> None:

@@ -208,6 +208,7 @@ async def test_not_ours_needs_a_reason_and_tells_the_office(stage: World, channe
     await officer_joins(stage, officer_contact)
     await one.citizen.taps("Không phải việc của đơn vị")
     assert "rõ hơn" in await one.citizen.says("ko")
+    assert "Thôi, để sau" in (await one.citizen.screen())[-1].labels
     assert "Không có trường" in await one.citizen.says("Không có trường nào trong xã.")
     assert (await duty_of(stage, one.owed)).state == DutyState.NOT_STARTED
     await one.citizen.taps("Gửi")

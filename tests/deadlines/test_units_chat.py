@@ -234,6 +234,7 @@ async def test_a_focal_person_lets_nobody_in_or_out_but_may_leave(
     assert not any(one.startswith(("Mời", "Gỡ")) for one in labels)
     assert "dành cho người phụ trách" in await _presses(focal, f"un:out-yes:{head.id}")
     assert "dành cho người phụ trách" in await _presses(focal, f"un:invite:{clinic.id}")
+    assert (await focal.screen())[-1].labels == ("Đơn vị của tôi",), "a refusal leads on"
     await focal.taps("Tôi thôi phụ trách")
     assert "đã thôi phụ trách" in await focal.taps("Đúng, gỡ")
     left = [one.left_at is not None for one in await office.people(world, clinic)]

@@ -109,9 +109,13 @@ async def officers_only(
     try:
         return await handler(event, data)
     except OutsideCoverage as error:
-        raise UserError(
+        refusal = UserError(
             "calendar-outside", day=error.day, first=error.covered_from, last=error.covered_until
-        ) from None
+        )
+    except UserError as error:
+        refusal = error
+    year = service.current_year(data["now"])
+    raise refusal.or_offering(choice("calendar-back-button", f"dl:list:{year}:0")) from None
 
 
 async def _not_moving(

@@ -113,7 +113,11 @@ def give_turn(router: Router) -> None:
             data["session"], data["state"], data["contact"], data["now"], data["vault"],
             settings.links, FileStore(settings.home / "files"), data["files"],
         )  # fmt: skip
-        return await handler(event, data)
+        try:
+            return await handler(event, data)
+        except UserError as error:
+            under_way = await data["turn"].state.get_state() in STATES.keys() - {Filing.card.state}
+            raise error.or_offering(NAVIGATION if under_way else TO_LIST) from None
 
     for observer in (router.message, router.edited_message, router.callback_query):
         observer.middleware(build)

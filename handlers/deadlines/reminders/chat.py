@@ -100,7 +100,7 @@ async def answer(query: CallbackQuery, turn: Turn) -> Reply:
         subject = await answers.subject_of(turn.session, turn.contact.id, pressed)
         return await _ACTS[pressed.act](turn, subject, pressed)
     except UserError as error:
-        raise error if error.reply.choices else error.offering(_MINE) from None
+        raise error.or_offering(_MINE) from None
 
 
 # Done and in progress
@@ -200,7 +200,7 @@ async def take_date(turn: Turn, subject: Subject, words: str) -> Reply:
             return _which(subject, Acts.AT, (typed, typed.other))
         when = await _wake(turn, subject, _moment(typed))
     except UserError as error:
-        raise error if error.reply.choices else error.offering(*_other_days(subject)) from None
+        raise error.or_offering(*_other_days(subject)) from None
     return _how(turn, subject, when, "remind-ask-at").offering(
         choice("remind-at-yes-button", press(subject.key, Acts.AT, _moment(typed))),
         *_other_days(subject),
@@ -469,7 +469,10 @@ def _typed(step: Step) -> Callable[[Message, Turn], Awaitable[Reply]]:
             subject = await _held(turn)
         except UserError as error:
             return await _back(turn, error.reply)
-        return await step(turn, subject, message.text or "")
+        try:
+            return await step(turn, subject, message.text or "")
+        except UserError as error:
+            raise error.or_offering(_leave(subject)) from None
 
     return take
 
