@@ -7,6 +7,7 @@ NEXT, THIS, MOT, KIA and ME stand for what only accents tell apart.
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Callable
 from datetime import date, timedelta
 
@@ -16,6 +17,9 @@ _ONE_DAY = timedelta(days=1)
 _WEEK = timedelta(days=7)
 _FRIDAY, _SATURDAY, _SUNDAY = 4, 5, 6
 FIRST_YEAR, LAST_YEAR = 1900, 2200
+_MONTHS = 12
+_LEAP_YEAR = 2000
+"""In which every day is that there ever is."""
 
 
 def not_understood(today: date) -> UserError:
@@ -111,6 +115,12 @@ def _means(*patterns: str) -> Callable[[Meaning], Meaning]:
 def _valid(year: int, month: int, day: int) -> date:
     if not FIRST_YEAR <= year <= LAST_YEAR:
         raise UserError("dates-no-such-year", year=str(year))
+    if not 1 <= month <= _MONTHS:
+        raise UserError("dates-no-such-month", month=str(month))
+    longest = monthrange(_LEAP_YEAR, month)[1]
+    if not 1 <= day <= longest:
+        written = f"{day}/{month}"
+        raise UserError("dates-never-such-day", day=written, month=str(month), last=str(longest))
     try:
         return date(year, month, day)
     except ValueError:

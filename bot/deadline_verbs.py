@@ -331,7 +331,7 @@ def _previewed(found: Preview, say: console.Say, locale: str, *, everyone: bool)
     most = len(found.recipients) if everyone else MOST_NAMED
     if found.recipients:
         yield say("deadline_command-recipients", n=len(found.recipients))
-        yield from (f"  {describing.recipient(one)}" for one in found.recipients[:most])
+        yield from (f"  {describing.recipient(one, locale)}" for one in found.recipients[:most])
     if len(found.recipients) > most:
         yield say("deadline_command-recipients-more", n=len(found.recipients) - most)
     if found.unreachable:

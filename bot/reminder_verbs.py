@@ -136,10 +136,13 @@ def _heading(told: Account, say: console.Say) -> str:
 
 
 def _written(line: Line, say: console.Say) -> Iterator[str]:
+    from handlers.deadlines import people
+
     yield say("reminder_command-step", step=line.step, planned=line.planned_at, due=line.due_at)
     if line.name:
         yield say(
-            "reminder_command-recipient", name=line.name, channel=line.channel or "-",
+            "reminder_command-recipient", name=line.name,
+            channel=people.channel_word(line.channel) or "-",
             rank=Word(f"reminder_command-rank-{line.rank}"),
         )  # fmt: skip
     else:
@@ -149,8 +152,9 @@ def _written(line: Line, say: console.Say) -> Iterator[str]:
         yield say("reminder_command-state", state=state)
     else:
         yield say("reminder_command-state-at", state=state, at=line.at)
-    if line.reason:
-        yield say("reminder_command-because", reason=Word(f"reminders-reason-{line.reason}"))
+    reasons = dict.fromkeys((*(("reaches_office",) if line.spared else ()), line.reason))
+    for reason in filter(None, reasons):
+        yield say("reminder_command-because", reason=Word(f"reminders-reason-{reason}"))
 
 
 # A rehearsal

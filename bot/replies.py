@@ -104,6 +104,10 @@ class UserError(Exception):
         self.reply = self.reply.offering(*rows)
         return self
 
+    def or_offering(self, *rows: Choice | Sequence[Choice]) -> UserError:
+        """As `offering`, where it has no way on of its own."""
+        return self if self.reply.choices else self.offering(*rows)
+
 
 def dump(value: Reply) -> bytes:
     return json.dumps(_plain(value), ensure_ascii=False, separators=(",", ":")).encode()

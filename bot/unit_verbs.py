@@ -228,10 +228,17 @@ async def unit_members(settings: Settings, args: argparse.Namespace) -> int:
 
 
 def _described(one: Person, say: console.Say) -> str:
+    from handlers.deadlines import people
+
     key = "unit_command-member" if one.reached else "unit_command-member-unreached"
+    # A word stands alone in a sentence, and these are several.
+    channels = [
+        say(word.key) if isinstance(word, Word) else word
+        for word in map(people.channel_word, one.channels)
+    ]
     return say(
         key, id=one.member.id, name=one.member.name, rank=RANKS[MemberRank(one.member.rank)],
-        since=local_day(one.member.joined_at), channels=", ".join(one.channels) or "-",
+        since=local_day(one.member.joined_at), channels=", ".join(channels) or "-",
     )  # fmt: skip
 
 

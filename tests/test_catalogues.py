@@ -379,6 +379,27 @@ def test_every_variable_of_a_sentence_is_given_to_it() -> None:
     assert short_of == set()
 
 
+WAY_ON = re.compile(
+    r"\b(xin|hãy|bấm|gõ|chạy)\b|(?<![\w/])/[a-z]+\b|Anh/chị (mở|bấm|viết|gửi|gộp|chọn|sửa|xem)",
+    re.IGNORECASE,
+)
+"""What tells people how to go on: a request, a button or a command."""
+
+
+def test_every_refusal_says_what_to_do_next() -> None:
+    refused = {
+        key
+        for path, _, name, expression in keyed_calls()
+        for pattern in strings(expression)
+        for key in expanded(pattern)
+        if name == "UserError" and path.startswith(("handlers/deadlines/", "bot/dates", "bot/day"))
+    }
+    assert len(refused) > 80
+    assert {
+        key for key in refused if not all(WAY_ON.search(form) for form in forms(known()[key]))
+    } == set()
+
+
 def test_no_vietnamese_sentence_stands_in_the_code() -> None:
     found = set()
     for path, module in modules().items():

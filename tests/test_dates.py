@@ -152,15 +152,16 @@ EITHER = {
 """What may mean two things: the likelier, and the other."""
 
 REFUSED = {
-    "31/2": "dates-no-such-day",
-    "30 tháng 2": "dates-no-such-day",
-    "3/15": "dates-no-such-day",
+    "30/2": "dates-never-such-day",
+    "31/2": "dates-never-such-day",
+    "30 tháng 2": "dates-never-such-day",
+    "3/15": "dates-no-such-month",
     "29/2/2027": "dates-no-such-day",
     "29/2": "dates-no-such-day",
-    "ngày 31": "dates-no-such-day",
-    "0/3": "dates-no-such-day",
-    "15/13/2027": "dates-no-such-day",
-    "cuối tháng 13": "dates-no-such-day",
+    "ngày 31": "dates-never-such-day",
+    "0/3": "dates-never-such-day",
+    "15/13/2027": "dates-no-such-month",
+    "cuối tháng 13": "dates-no-such-month",
     "15/3/0027": "dates-no-such-year",
     "cuối tháng 12 năm 9999": "dates-no-such-year",
     "cuối năm 9999": "dates-no-such-year",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.replies import Word
 from storage.models.office import Officer, Role
 from storage.models.units import (
     Cluster,
@@ -21,7 +22,16 @@ from storage.models.units import (
     UnitKind,
 )
 
+CHANNELS = {
+    "telegram": Word("units-through-telegram"),
+    "webchat": Word("units-through-webchat"),
+}
+"""What people call the channels they are reached through."""
 _LEADING = (SeatRank.HEAD, SeatRank.DEPUTY)
+
+
+def channel_word(channel: str) -> Word | str:
+    return CHANNELS.get(channel, channel)
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,14 @@ from bot.config import Settings
 from bot.contacts import Contact
 from bot.replies import Choice, Picture, Reply, choice, link, reply
 from bot.vault import Vault
-from storage.models.office import Office
+from storage.models.office import Office, Officer, Role
 
 Event = Message | CallbackQuery
+OFFICERS_HELP = {
+    Role.OFFICER: "start-help-officer",
+    Role.RESTRICTED: "start-help-restricted",
+    Role.ADMIN: "start-help-admin",
+}
 
 
 def router() -> Router:
@@ -118,8 +123,16 @@ def way_back(held: Mapping[str, Any]) -> tuple[Choice, ...]:
     return opinion + deed
 
 
-async def help_me(_: Event, state: FSMContext, settings: Settings) -> Reply:
-    return reply("start-help").offering(
+async def help_me(
+    _: Event, state: FSMContext, contact: Contact, session: AsyncSession, settings: Settings
+) -> Reply:
+    """Whoever works for the office reads first what that brings."""
+    working = await session.scalars(
+        select(Officer.role)
+        .where(Officer.contact_id == contact.id, Officer.revoked_at.is_(None))
+        .order_by(Officer.joined_at)
+    )
+    general = reply("start-help").offering(
         *way_back(await state.get_data()),
         choice("start-consultations-button", "list"),
         choice("start-receipt-button", "receipt"),
@@ -127,6 +140,8 @@ async def help_me(_: Event, state: FSMContext, settings: Settings) -> Reply:
         choice("start-privacy-button", "privacy"),
         link("start-page-button", settings.links),
     )
+    first, *others = [*(reply(OFFICERS_HELP[Role(role)]) for role in working), general]
+    return first.followed_by(*others)
 
 
 async def offer_languages(_: Event) -> Reply:

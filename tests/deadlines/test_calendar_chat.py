@@ -13,6 +13,7 @@ from storage.models.deadlines import Deadline, DeadlineState, Duty, Work
 from storage.models.office import Act, Officer, Role
 from storage.models.units import Unit
 from tests.cast import Citizen
+from tests.deadlines import office
 from tests.deadlines.ground import at
 from tests.officers.staff import officer, other_office
 from tests.world import World
@@ -81,6 +82,20 @@ async def test_an_officer_looks_previews_and_arms_with_buttons(world: World) -> 
     assert "▶ 31/03" in str((await lan.screen())[-1].labels)
 
 
+async def test_a_preview_names_the_channel_of_each_recipient_in_words(
+    sqlite_world: World,
+) -> None:
+    await furnished(sqlite_world)
+    async with sqlite_world.base.db.reading() as session:
+        unit = (await session.scalars(select(Unit).where(Unit.code == "X1"))).one()
+    await office.member(sqlite_world, await sqlite_world.citizen("webchat", 5), unit)
+    lan = await opened(sqlite_world)
+    await lan.taps("○ 31/03")
+    told = await lan.taps("Xem trước")
+    assert "Xã X1 · Lê Thị Mơ · trò chuyện trên trang web" in told
+    assert "webchat" not in told
+
+
 async def test_a_repetition_asks_once_more(sqlite_world: World) -> None:
     await furnished(sqlite_world, A=TITLE, B=TITLE.upper())
     lan = await officer(sqlite_world)
@@ -125,6 +140,7 @@ async def test_another_offices_date_is_not_found(sqlite_world: World) -> None:
     async with sqlite_world.base.db.transaction() as session:
         await session.execute(update(Deadline).values(office_id=elsewhere))
     assert "Không tìm thấy hạn này" in await lan.taps("○ 31/03")
+    assert (await lan.screen())[-1].labels == ("Về lịch năm",)
 
 
 async def test_an_empty_year_says_how_it_is_filled(sqlite_world: World) -> None:

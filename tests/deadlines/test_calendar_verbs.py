@@ -130,6 +130,19 @@ def test_a_date_is_added_edited_shown_moved_and_cancelled(desk: Desk) -> None:
     assert "đã hủy" in desk.types("deadline", "move", "DK", "--to", DAY, "--reason", "x").err
 
 
+def test_a_year_typed_wrong_is_mended_with_the_date_of_a_draft(desk: Desk) -> None:
+    slip = working_day(date(YEAR - 1, 3, 8))
+    right = ("--due", DAY)
+    for code, *mend in (("DK1", "edit", *right), ("DK2", "move", "--to", DAY, "--reason", "Sửa")):
+        added(desk, code)
+        assert desk.types("deadline", "edit", code, "--due", slip).code == 0
+        assert code in desk.types("deadlines", str(YEAR - 1)).out
+        verb, *words = mend
+        assert desk.types("deadline", verb, code, *words).code == 0
+        assert code in desk.types("deadlines", str(YEAR)).out
+        assert code not in desk.types("deadlines", str(YEAR - 1)).out
+
+
 def test_a_last_day_on_which_nobody_works_is_pointed_out(desk: Desk) -> None:
     sunday = date.fromisoformat(DAY)
     sunday += timedelta(days=6 - sunday.weekday())

@@ -113,13 +113,15 @@ async def test_a_head_sees_who_is_behind_and_nudges_them_once_a_day(
     assert "còn 3 đơn vị chưa nộp: Xã Sông 0; Xã Sông 1; Xã Sông 2." in told
     assert any(seen.picture for seen in await head.screen())
     done = await head.taps("Nhắc 2 đơn vị còn chậm")
-    assert "• 1 đơn vị được nhắc ngay" in done
+    assert "Đã nhắc xong.\n• 1 đơn vị được nhắc ngay" in done
     assert "chưa nhận được lời nhắc: Xã Sông 2" in done
     (row,) = await nudges(world)
     assert row.step == f"nudge {local_day(row.due_at)}", "the day on which it is told"
     await head.says("/cum")
     assert "Nhắc 1 đơn vị còn chậm" in (await head.screen())[-1].labels, "Xã Sông 2 heard nothing"
-    assert "đã có lời nhắc cho hôm nay" in await head.taps("Nhắc 1 đơn vị còn chậm")
+    again = await head.taps("Nhắc 1 đơn vị còn chậm")
+    assert "đã có lời nhắc cho hôm nay" in again
+    assert "Chưa nhắc được đơn vị nào." in again
     assert len(await nudges(world)) == 1
 
 

@@ -19,7 +19,7 @@ from handlers.deadlines import duties
 from handlers.deadlines.calendar import service as calendar
 from handlers.deadlines.desk import digest
 from handlers.deadlines.people import Post
-from handlers.deadlines.reminders import answers, feed, planner, recall, settle
+from handlers.deadlines.reminders import answers, feed, planner, recall, settle, why
 from handlers.deadlines.reminders.answers import Subject, Wake
 from storage.db import Database
 from storage.models.calendar import CalendarCoverage
@@ -27,7 +27,7 @@ from storage.models.deadlines import Deadline, DeadlineState, Duty, DutyState, W
 from storage.models.people import Contact
 from storage.models.reminders import Reminder, ReminderState
 from storage.models.traffic import MessageClass, OutboxMessage, OutboxState
-from storage.models.units import Member, MemberAddress, MemberRank, Unit
+from storage.models.units import Member, MemberAddress, MemberRank, Unit, UnitKind
 from tests.databases import Postgres
 from tests.deadlines.ground import TELEGRAM, WEBCHAT, Ground, at
 
@@ -240,6 +240,40 @@ async def test_what_is_obligatory_goes_to_the_office_instead(lite: Stage) -> Non
     await lite.feed("2027-03-24")
     assert await lite.feed("2027-03-24") == 1
     assert (await lite.ledger(R.recipient, R.reason))[-1] == (officer, "reaches_office")
+
+
+async def test_what_an_officer_hears_for_others_is_counted_however_it_came_to_them(
+    lite: Stage,
+) -> None:
+    """Put off by night and told in one message with another, a row tells those reasons."""
+    await lite.ground.unit("X1")
+    await lite.ground.unit("CQ", UnitKind.OFFICE)
+    await lite.ground.member("X1")
+    await lite.ground.officer()
+    await lite.ground.officer("Cán bộ Mai")
+    for code in ("BB1", "BB2"):
+        await lite.ground.deadline(code, "2027-03-31", mandatory=True)
+    await lite.ground.deadline("TN", "2027-03-31", for_kinds=[str(UnitKind.OFFICE)])
+    await lite.plan("2027-03-24")
+    await _set_contact(lite, 1, opted_out_at=at("2027-03-24"))
+    await lite.feed("2027-03-24", 22)
+    session, office_id = lite.ground.session, lite.ground.office_id
+    evening, morning = at("2027-03-24", 8), at("2027-03-25", 8, 30)
+    await lite.feed("2027-03-24", 22)
+    assert (await digest.look(session, office_id, evening, morning)).passed_on == 0
+    assert await lite.feed("2027-03-25") == 2
+    await lite.settle(OutboxState.SENT, "2027-03-25")
+    rows = await lite.ledger(R.state, R.reason)
+    assert ("merged", "told_together") in rows
+    assert ("sent", "reaches_office") not in rows
+    assert (await digest.look(session, office_id, evening, morning)).passed_on == 2
+    assert (await digest.look(session, office_id, morning, at("2027-03-26"))).passed_on == 0
+    account = await why.explain(session, office_id, "X1", "BB1")
+    assert [(one.rank, one.spared) for one in account.lines if one.name] == [
+        ("focal", False), ("officer", True), ("officer", True),
+    ]  # fmt: skip
+    own = await why.explain(session, office_id, "CQ", "TN")
+    assert not any(one.spared for one in own.lines)
 
 
 async def test_a_member_who_left_is_followed_by_another(lite: Stage) -> None:

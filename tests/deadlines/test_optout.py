@@ -5,17 +5,19 @@ from __future__ import annotations
 import unicodedata
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from bot import outbox
 from bot.replies import reply
 from handlers.consultations.review.jobs import tell_officers
 from handlers.deadlines.reminders.optout import says_start, says_stop
 from storage.models.consultations import Consultation
+from storage.models.deadlines import Duty
 from storage.models.office import Act
 from storage.models.people import Contact
 from storage.models.reminders import Reminder, ReminderState
 from storage.models.traffic import MessageClass, OutboxMessage, OutboxState
+from tests.deadlines import office
 from tests.deadlines.cast import (
     FRIDAY_NIGHT,
     MONDAY,
@@ -123,6 +125,49 @@ async def test_a_member_who_stops_skips_what_waits_and_the_office_knows(
         )  # fmt: skip
         assert len(notices.all()) == 1
     assert "08:00 thứ Sáu" in await citizen.says("thứ sáu"), "the question still stands"
+
+
+async def test_nothing_is_said_of_mandatory_deadlines_where_there_are_none(stage: World) -> None:
+    officer = await stage.citizen("webchat", number=9)
+    await officer_joins(stage, await contact_id(stage, officer))
+    citizen = await stage.citizen("webchat")
+    contact = await contact_id(stage, citizen)
+    owed = await owing(stage)
+    await joins(stage, contact, owed.unit_id)
+    told = await citizen.says("dừng")
+    assert "Đã dừng" in told
+    assert "bắt buộc" not in told
+    await citizen.says("/nhacviec")
+    settings = await citizen.taps("Cài đặt nhắc việc")
+    assert "Anh/chị đã dừng nhận tin nhắc từ" in settings
+    assert "bắt buộc" not in settings
+    await stage.dialogue.outbox.send_due()
+    await stage.settled()
+    await officer.says("/trogiup")  # reads what came meanwhile
+    heard = " ".join(seen.text for seen in await officer.screen())
+    assert "đã dừng nhận tin nhắc" in heard
+    assert "Tin nhắc sẽ đến người khác của đơn vị" in heard
+    assert "bắt buộc" not in heard
+    await owing(stage, title="Nộp báo cáo", mandatory=True)
+    await citizen.says("/nhacviec")
+    assert "việc bắt buộc được chuyển" in await citizen.taps("Cài đặt nhắc việc")
+
+
+async def test_a_head_of_a_cluster_hears_of_the_mandatory_deadlines_of_its_members(
+    stage: World,
+) -> None:
+    citizen = await stage.citizen("webchat")
+    contact = await contact_id(stage, citizen)
+    leading = await office.unit(stage, "TT", "Phường Trung Tâm")
+    member = await office.unit(stage, "SM", "Xã Suối Mơ")
+    await joins(stage, contact, leading.id)
+    await owing(stage, mandatory=True, for_kinds=["commune"])
+    async with stage.base.db.transaction() as session:
+        await session.execute(delete(Duty).where(Duty.unit_id == leading.id))
+    assert "bắt buộc" not in await citizen.says("dừng")
+    await citizen.says("bật")
+    await office.cluster(stage, "C1", "Cụm 1", leading, member)
+    assert "Hạn bắt buộc vẫn còn" in await citizen.says("dừng")
 
 
 async def test_what_stands_in_the_outbox_does_not_go_either(stage: World) -> None:

@@ -146,7 +146,7 @@ async def test_back_cancel_and_help_work_at_every_step(sqlite_world: World, chan
     assert "Danh hiệu của cá nhân" in await person.taps("Quay lại")
     assert "Danh hiệu của tập thể" in await person.taps("Quay lại")
     told = await person.taps("Hủy")
-    assert "Chưa có gì được gửi" in told
+    assert "Đã thoát. Chưa có gì được gửi. Bản nháp vẫn được giữ" in told
     assert await versions(world) == []
     assert "Tập thể lao động tiên tiến: có đăng ký" in await person.taps("Làm tiếp bản nháp")
     await person.says("/huy")
@@ -185,6 +185,36 @@ async def test_what_was_handed_in_is_amended_until_the_date_and_earlier_versions
     assert "Bản nộp lần 2" in told
     assert not any("Sửa bản" in label for label in (await person.screen())[-1].labels)
     assert (await duty(world, unit_id, due)).late is False
+
+
+async def test_who_leaves_while_amending_is_told_that_what_was_handed_in_stands(
+    sqlite_world: World,
+) -> None:
+    person, _, _ = await owing(sqlite_world, "webchat")
+    await hands_in(person)
+    await opens(person)
+    await person.taps("Sửa bản đã nộp")
+    told = await person.says("/huy")
+    assert "Bản sửa chưa được gửi; bản đã nộp lần 1 vẫn nguyên" in told
+    assert "Chưa có gì" not in told
+
+
+async def test_a_page_not_signed_is_not_put_off_to_a_date_that_is_past(
+    sqlite_world: World,
+) -> None:
+    world = sqlite_world
+    person, _, _ = await owing(world, "webchat")
+    for shift, said in ((0, "bổ sung sau, trước hạn"), (11, "không tự bổ sung được")):
+        world.shift = shift * DAY
+        await person.says("/dangky")
+        await person.taps("Đăng ký")
+        await person.taps("Làm tiếp bản nháp" if shift else "Bắt đầu làm")
+        if not shift:
+            await person.taps("☐ Tập thể lao động tiên tiến")
+            for _ in range(4):
+                await person.taps("Tiếp tục")
+        assert said in (await person.screen())[-1].text
+    assert "trước hạn" not in (await person.screen())[-1].text
 
 
 @CHANNELS
@@ -395,6 +425,7 @@ async def test_an_empty_registration_is_refused_with_its_remedy(sqlite_world: Wo
     for _ in range(4):
         await person.taps("Bỏ qua")
     assert "chọn ít nhất một mục" in await person.taps("Gửi")
+    assert (await person.screen())[-1].labels == ("Quay lại", "Hủy", "Hướng dẫn")
 
 
 async def test_files_handed_in_are_not_swept_with_old_drafts(sqlite_world: World) -> None:

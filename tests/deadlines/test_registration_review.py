@@ -214,6 +214,7 @@ async def test_an_officer_of_the_unit_does_not_decide_where_there_is_another(
     assert "Xã Suối Mơ" in alone
     await officer(world, "telegram", 51, name="Trần Văn Cúc")
     assert "người của đơn vị này" in await judge.taps("Ghi nhận")
+    assert (await judge.screen())[-1].labels == ("Danh sách việc của đơn vị",)
     assert await state(world, unit_id, due) == DutyState.SUBMITTED
 
 

@@ -213,7 +213,7 @@ def test_every_step_has_its_reason(desk: Desk) -> None:
     assert list(blocks)[:3] == ["T-30", "T-15", "T-7"]
     assert "đã gửi" in blocks["T-30"]
     assert "dịch vụ có lúc ngừng" in blocks["T-30"]
-    assert "người nhận: focal X1 (đầu mối, kênh telegram)" in blocks["T-30"]
+    assert "người nhận: focal X1 (đầu mối, kênh Telegram)" in blocks["T-30"]
     assert "lỡ trong lúc dịch vụ ngừng" in blocks["T-15"]
     assert "đơn vị đã nộp" in blocks["T-7"]
     assert "không gửi" in blocks["T-7"]
@@ -227,6 +227,26 @@ def test_steps_to_come_and_steps_from_before_are_told_apart(desk: Desk) -> None:
     assert coming.count("sắp tới") == 10
     moved = desk.types("why", "X1", "MV", default_locale="en").out
     assert "it came before the date was moved to this one" in moved
+
+
+async def put_off(ground: Ground) -> None:
+    """What a unit's person does not want to hear, an officer hears; but not by night."""
+    await ground.unit("X1")
+    await ground.member("X1", opted_out_at=at("2027-03-01"))
+    await ground.officer()
+    await ground.deadline("DK", "2027-03-31", mandatory=True, armed_at=at("2027-03-12"))
+    await planner.plan(ground.session, at("2027-03-24"))
+    await feed.feed(ground.session, VAULT, at("2027-03-24", 22), 9, *TELEGRAM)
+
+
+def test_what_goes_to_the_office_instead_says_so_while_it_is_put_off(desk: Desk) -> None:
+    furnish(desk, put_off)
+    said = desk.types("why", "X1", "DK", "--on", "2027-03-24").out
+    assert "lùi lại" in said
+    assert said.count("người nhận: Cán bộ Hoa") == 2
+    assert "bước mới hơn đã thay" in said
+    assert "người của đơn vị đã dừng nhận tin, nên báo cho cơ quan" in said
+    assert "đang trong giờ nghỉ" in said
 
 
 def test_one_day_is_picked_out(desk: Desk) -> None:

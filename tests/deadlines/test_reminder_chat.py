@@ -144,7 +144,9 @@ async def test_whoever_stopped_reminders_is_promised_none_before_they_turn_them_
 async def test_a_typed_day_is_read_back_before_it_counts(stage: World, channel: str) -> None:
     one = await reach(stage, channel)
     await one.citizen.taps("Nhắc vào ngày tôi chọn")
-    assert "chưa hiểu" in (await one.citizen.says("hôm nào rảnh")).lower()
+    assert "Chúng tôi chưa hiểu" in await one.citizen.says("hôm nào rảnh")
+    assert "Không có ngày 30/2: tháng 2 chỉ có đến ngày 29" in await one.citizen.says("30/2")
+    assert "Không có tháng 13" in await one.citizen.says("1/13")
     told = await one.citizen.says("14h thứ sáu")
     assert "14:00 thứ Sáu, ngày 05/03/2027" in told
     assert await ledger(stage) == []
@@ -167,6 +169,38 @@ async def test_a_day_off_says_when_it_really_comes(stage: World, channel: str) -
 
 
 @CHANNELS
+async def test_an_hour_typed_with_a_day_off_is_kept_on_the_next_working_day(
+    stage: World, channel: str
+) -> None:
+    one = await reach(stage, channel)
+    await one.citizen.taps("Nhắc vào ngày tôi chọn")
+    told = await one.citizen.says("7/3 lúc 17h")
+    assert "17:00 thứ Hai, ngày 08/03/2027" in told
+    assert "Ngày Anh/chị chọn (Chủ Nhật, ngày 07/03/2027) là ngày nghỉ" in told
+    assert "17:00 thứ Hai, ngày 08/03/2027" in await one.citizen.taps("Đúng, nhắc lúc đó")
+    (row,) = await ledger(stage)
+    assert row.due_at == datetime(2027, 3, 8, 17, tzinfo=VIETNAM)
+    assert (row.step, row.reason) == ("again 2027-03-07 17:00", "day_off")
+
+
+@pytest.mark.parametrize(
+    ("due_at", "typed", "comes"),
+    [
+        (datetime(2027, 3, 8, 5, tzinfo=UTC), "7/3 lúc 17h", "08:00 thứ Hai, ngày 08/03/2027"),
+        (datetime(2027, 3, 7, 17, tzinfo=UTC), "7/3 lúc 17h", "17:00 thứ Sáu, ngày 05/03/2027"),
+        (datetime(2027, 3, 8, 5, tzinfo=UTC), "7/3 lúc 22h", "08:00 thứ Hai, ngày 08/03/2027"),
+        (datetime(2027, 3, 7, 17, tzinfo=UTC), "7/3 lúc 22h", "08:00 thứ Sáu, ngày 05/03/2027"),
+    ],
+)
+async def test_a_typed_hour_gives_way_to_the_deadline_and_to_quiet_hours(
+    stage: World, due_at: datetime, typed: str, comes: str
+) -> None:
+    one = await reach(stage, "webchat", due_at=due_at)
+    await one.citizen.taps("Nhắc vào ngày tôi chọn")
+    assert comes in await one.citizen.says(typed)
+
+
+@CHANNELS
 async def test_not_ours_needs_a_reason_and_tells_the_office(stage: World, channel: str) -> None:
     one = await reach(stage, channel)
     officer = await stage.citizen("telegram", number=9)
@@ -174,6 +208,7 @@ async def test_not_ours_needs_a_reason_and_tells_the_office(stage: World, channe
     await officer_joins(stage, officer_contact)
     await one.citizen.taps("Không phải việc của đơn vị")
     assert "rõ hơn" in await one.citizen.says("ko")
+    assert "Thôi, để sau" in (await one.citizen.screen())[-1].labels
     assert "Không có trường" in await one.citizen.says("Không có trường nào trong xã.")
     assert (await duty_of(stage, one.owed)).state == DutyState.NOT_STARTED
     await one.citizen.taps("Gửi")
@@ -285,6 +320,18 @@ async def test_a_reason_half_written_is_dropped_when_it_is_done_elsewhere(stage:
     async with stage.base.db.reading() as session:
         contact = await session.get_one(Contact, one.contact)
         assert (contact.state, contact.data) == (None, {})
+
+
+async def test_a_card_has_a_note_only_where_there_is_one(stage: World) -> None:
+    one = await reach(stage, "webchat")
+    await one.citizen.says("/nhacviec")
+    told = await one.citizen.taps("1. Ký giao ước")
+    assert "Tình trạng: chưa làm" in told
+    assert "Ghi chú" not in told
+    async with stage.base.db.transaction() as session:
+        await session.execute(update(Duty).values(state="returned", reason="Thiếu chữ ký."))
+    await one.citizen.says("/nhacviec")
+    assert "Ghi chú: Thiếu chữ ký." in await one.citizen.taps("1. Ký giao ước")
 
 
 async def test_a_cancelled_deadline_takes_no_answer(stage: World) -> None:

@@ -234,6 +234,7 @@ async def test_a_focal_person_lets_nobody_in_or_out_but_may_leave(
     assert not any(one.startswith(("Mời", "Gỡ")) for one in labels)
     assert "dành cho người phụ trách" in await _presses(focal, f"un:out-yes:{head.id}")
     assert "dành cho người phụ trách" in await _presses(focal, f"un:invite:{clinic.id}")
+    assert (await focal.screen())[-1].labels == ("Đơn vị của tôi",), "a refusal leads on"
     await focal.taps("Tôi thôi phụ trách")
     assert "đã thôi phụ trách" in await focal.taps("Đúng, gỡ")
     left = [one.left_at is not None for one in await office.people(world, clinic)]
@@ -351,6 +352,9 @@ async def test_an_officer_finds_units_without_accents_and_lets_people_in(
     assert "Không tìm thấy" in await officer.says("/donvi không có đâu")
     await officer.says("/donvi tyt")
     await officer.taps("Trung tâm Y tế Suối Mơ (chưa có người)")
+    labels = (await officer.screen())[-1].labels
+    assert "Danh sách đơn vị của cơ quan" in labels
+    assert "Đơn vị của tôi" not in labels, "an officer answers for none"
     await officer.taps("Mời người")
     await officer.taps("Thủ trưởng")
     code = code_in(await officer.says("Trần Văn Minh"))

@@ -147,8 +147,31 @@ def test_what_stands_twice_is_named(tmp_path: Path) -> None:
     again = (3, "SYT", "SỞ Y TẾ", *CLINIC[3:])
     draft = spreadsheet.read(listed(tmp_path, CLINIC, other, again))
     assert sorted(keys(draft)) == ["units_import-code-twice", "units_import-row-twice"]
-    second = (2, "SNV", "Sở Nội vụ", None, None, None, "Cụm 1", "Trưởng", 2027)
-    assert keys(spreadsheet.read(listed(tmp_path, CLINIC, second))) == ["units_import-two-heads"]
+
+
+def test_one_row_tells_all_that_is_wrong_with_it(tmp_path: Path) -> None:
+    row = (1, "***", None, None, "Hà Nọi cũ", "#REF!", "Cụm 1", "Ủy quyền", "năm nay")
+    draft = spreadsheet.read(listed(tmp_path, row))
+    assert [(one.key, one.column) for one in draft.problems] == [
+        ("papers-cell-formula-error", "F"),
+        ("units_import-row-no-name", "C"),
+        ("units_import-place-unknown", "E"),
+        ("units_import-seat-unknown", "H"),
+        ("units_import-code-unusable", "B"),
+        ("units_import-year-wrong", "I"),
+    ]
+
+
+def test_two_columns_that_give_a_unit_two_seats_are_named(tmp_path: Path) -> None:
+    head = ("Mã", "Tên đơn vị", "Cụm thi đua", "Cụm trưởng", "Cụm phó")
+    agreeing = ("SYT", "Sở Y tế", "Cụm 1", "Trưởng", None)
+    other = ("BD", "UBND phường Ba Đình", "Cụm 1", None, "Phó")
+    draft = spreadsheet.read(listed(tmp_path, agreeing, other, head=head))
+    assert [row.seat for row in draft.rows] == [SeatRank.HEAD, SeatRank.DEPUTY]
+    differing = ("SYT", "Sở Y tế", "Cụm 1", "Trưởng", "Phó")
+    (problem,) = spreadsheet.read(listed(tmp_path, differing, head=head)).problems
+    assert (problem.key, problem.row, problem.column) == ("units_import-seat-twice", 4, "E")
+    assert "Cột D" in explain(problem, VI)
 
 
 def test_files_that_are_no_list_are_refused_with_what_to_do(tmp_path: Path) -> None:
@@ -278,10 +301,51 @@ async def test_parents_are_found_in_the_file_or_the_list_and_never_in_circles(
     wrong = (("SYT", "Sở Y tế", "A"), ("B", "Trạm B", "Không có"), ("C", "Trạm C", "C"))
     plan = await imported(session, listed(tmp_path, *wrong, head=head), office)
     assert [(one.key, one.row, one.column) for one in plan.problems] == [
+        ("units_import-parent-circle", 4, "C"),
         ("units_import-parent-unknown", 5, "C"),
         ("units_import-parent-itself", 6, "C"),
-        ("units_import-parent-circle", 4, "C"),
     ]
+
+
+async def test_an_error_in_a_parents_row_hides_nothing_below_it(
+    session: AsyncSession, office: Office, tmp_path: Path
+) -> None:
+    head = ("Mã", "Tên đơn vị", "Đơn vị cấp trên", "Tỉnh")
+    rows = (
+        ("SYT", "#REF!", None, "Hà Nội"), ("A", "Trạm A", "SYT", None),
+        ("B", "Trạm B", "Không có", None), ("C", "Trạm C", "không có", None),
+        ("D", "Trạm D", "D", "Hà Nọi cũ"), ("A", "Trạm Khác", None, None),
+        ("E", "Trạm E", "Trạm Khác", None),
+    )  # fmt: skip
+    plan = await imported(session, listed(tmp_path, *rows, head=head), office)
+    assert [(one.key, one.row, one.column) for one in plan.problems] == [
+        ("papers-cell-formula-error", 4, "B"),
+        ("units_import-parent-unknown", 6, "C"),
+        ("units_import-parent-unknown-again", 7, "C"),
+        ("units_import-place-unknown", 8, "D"),
+        ("units_import-parent-itself", 8, "C"),
+        ("units_import-code-twice", 9, "B"),
+        ("units_import-parent-refused", 5, "C"),
+        ("units_import-parent-refused", 10, "C"),
+    ]
+    assert "dòng 4, mà dòng đó đang có lỗi" in explain(plan.problems[-2], VI)
+    assert "như ở trang “Trang tính1”, dòng 6" in explain(plan.problems[2], VI)
+    assert plan.has_errors
+    assert plan.lines == ()
+
+
+async def test_two_heads_of_a_cluster_are_named_with_their_cells(
+    session: AsyncSession, office: Office, tmp_path: Path
+) -> None:
+    """Also where one row says the year and the other leaves it to be this one."""
+    for year in (2027, None):
+        second = (2, "SNV", "Sở Nội vụ", None, None, None, "Cụm 1", "Trưởng", year)
+        plan = await imported(session, listed(tmp_path, CLINIC, second), office)
+        (problem,) = [one for one in plan.problems if one.severity == "error"]
+        assert (problem.key, problem.row, problem.column) == ("units_import-two-heads", 5, "H")
+        words = explain(problem, VI)
+        for part in ("năm 2027", "Sở Y tế", "dòng 4, cột H", "hãy sửa"):
+            assert part in words
 
 
 async def test_heads_rotate_by_year_and_there_is_one_at_a_time(

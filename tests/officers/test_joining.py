@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy import select
 
 from storage.models.office import Act, Invitation, Role
@@ -28,6 +29,27 @@ async def test_an_invitation_opens_from_a_telegram_link_too(world: World) -> Non
 
     assert "Nguyễn Thị Lan" in await person.says(f"/start i-{code}")
     assert "đọc và xử lý ý kiến" in await person.says("/toi")
+
+
+@pytest.mark.parametrize(
+    ("role", "command", "others"),
+    [
+        (Role.OFFICER, "/duyet", "/vukin"),
+        (Role.RESTRICTED, "/vukin", "/duyet"),
+        (Role.ADMIN, "hệ thống có trục trặc", "/lichviec"),
+    ],
+)
+async def test_help_tells_each_role_its_own_commands(
+    sqlite_world: World, role: Role, command: str, others: str
+) -> None:
+    for channel in ("telegram", "webchat"):
+        person = await staff.officer(sqlite_world, channel, 60, role, f"Cán bộ {channel}")
+        told = await person.says("/trogiup")
+        assert command in told
+        assert others not in told
+        assert "/tracuu" in told
+    citizen = await sqlite_world.citizen("webchat", 7)
+    assert command not in await citizen.says("/trogiup")
 
 
 async def test_whoever_joined_may_open_the_same_link_again(world: World) -> None:

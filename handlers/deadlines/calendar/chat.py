@@ -109,9 +109,13 @@ async def officers_only(
     try:
         return await handler(event, data)
     except OutsideCoverage as error:
-        raise UserError(
+        refusal = UserError(
             "calendar-outside", day=error.day, first=error.covered_from, last=error.covered_until
-        ) from None
+        )
+    except UserError as error:
+        refusal = error
+    year = service.current_year(data["now"])
+    raise refusal.or_offering(choice("calendar-back-button", f"dl:list:{year}:0")) from None
 
 
 async def _not_moving(
@@ -244,7 +248,7 @@ async def show_preview(query: CallbackQuery, desk: Desk) -> Reply:
     for start in range(0, len(lines), MOST_STEPS):
         parts.append(reply("calendar-steps", lines="\n".join(lines[start : start + MOST_STEPS])))
     if found.recipients:
-        parts.append(_people("calendar-recipients", found.recipients))
+        parts.append(_people("calendar-recipients", found.recipients, desk.locale))
     if found.unreachable:
         parts.append(_out_of_reach(found))
     if found.text is not None:
@@ -252,8 +256,9 @@ async def show_preview(query: CallbackQuery, desk: Desk) -> Reply:
     return _joined(parts, *ways_on(deadline))
 
 
-def _people(key: str, told: Sequence[previews.Recipient]) -> Reply:
-    named = "\n".join(short(describing.recipient(one), 70) for one in told[: MOST_NAMES - 3])
+def _people(key: str, told: Sequence[previews.Recipient], locale: str) -> Reply:
+    shown = told[: MOST_NAMES - 3]
+    named = "\n".join(short(describing.recipient(one, locale), 70) for one in shown)
     return reply(key, n=len(told), names=named)
 
 

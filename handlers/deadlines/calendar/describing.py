@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from bot import i18n
 from bot.clock import VIETNAM
 from bot.replies import Reply, Until, Word, reply
+from handlers.deadlines import people
 from handlers.deadlines.calendar import ladders
 from handlers.deadlines.calendar.preview import Preview, Recipient, Sending
 from handlers.deadlines.calendar.telling import short
@@ -123,5 +124,6 @@ def _step(sending: Sending, locale: str, typed: bool) -> str:
     return line
 
 
-def recipient(one: Recipient) -> str:
-    return f"{one.unit} · {one.name} · {one.channel}"
+def recipient(one: Recipient, locale: str) -> str:
+    channel = i18n.spell(locale, people.channel_word(one.channel))
+    return f"{one.unit} · {one.name} · {channel}"

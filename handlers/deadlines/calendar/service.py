@@ -162,7 +162,7 @@ async def edit(
         if deadline.state == DeadlineState.ARMED:
             raise UserError("calendar-armed-is-moved", code=deadline.code)
         await _refuse_uncovered(session, due_at)
-        deadline.due_at = due_at
+        _set_due(deadline, due_at)
     if deadline.state == DeadlineState.ARMED:
         await _require_steps(session, deadline, terms)
     _take_over(deadline, terms)
@@ -212,6 +212,13 @@ async def _release_others(
 def _note_urgent(session: AsyncSession, deadline: Deadline, actor: str, now: datetime) -> None:
     verb = "make urgent" if deadline.urgent else "make not urgent"
     duties.note(session, now, actor, verb, "deadline", deadline.id)
+
+
+def _set_due(deadline: Deadline, due_at: datetime) -> None:
+    """A draft is for the year of its date: a slip of the pen is mended with it."""
+    deadline.due_at = due_at
+    if deadline.state == DeadlineState.DRAFT:
+        deadline.year = closing_day(due_at).year
 
 
 def _title(text: str) -> str:
@@ -307,7 +314,7 @@ async def shift(
     actor: str,
     now: datetime,
 ) -> None:
-    """The move without telling anybody. Whatever year it was for, it stays for.
+    """The move without telling anybody. Once it runs, whatever year it was for, it stays for.
 
     The ladder of the new date begins now: of its steps none that is past is sent.
     """
@@ -317,7 +324,7 @@ async def shift(
             reason=reason, actor=actor, at=now,
         )
     )  # fmt: skip
-    deadline.due_at = due_at
+    _set_due(deadline, due_at)
     deadline.revision += 1
     if deadline.state == DeadlineState.ARMED:
         deadline.planned_until = max(deadline.planned_until or now, now)

@@ -157,8 +157,7 @@ def _nudged(done: Nudged, locale: str, now: datetime) -> Reply:
     if done.unreached:
         names = "; ".join(done.unreached[:MOST_NAMES])
         lines.append(i18n.say(locale, "cluster-unreached", n=len(done.unreached), units=names))
-    return (
-        reply("cluster-nudge-done", lines="\n".join(lines))
-        if lines
-        else reply("cluster-nobody-behind")
-    )
+    if not lines:
+        return reply("cluster-nobody-behind")
+    key = "cluster-nudge-done" if done.told else "cluster-nudge-none"
+    return reply(key, lines="\n".join(lines))

@@ -27,13 +27,20 @@ from bot.vault import Vault
 from handlers.deadlines.desk import digest_chat, standing
 from handlers.deadlines.desk.standing import Standing
 from handlers.deadlines.duties import DUE_AT
-from handlers.deadlines.reminders import settle
-from storage.models.deadlines import OPEN_DUTIES, Deadline, Duty, DutyState, Submission
+from handlers.deadlines.reminders import passing, settle
+from storage.models.deadlines import (
+    OPEN_DUTIES,
+    Audience,
+    Deadline,
+    Duty,
+    DutyState,
+    Submission,
+)
 from storage.models.office import Officer, Role
 from storage.models.people import Contact
 from storage.models.reminders import Reminder, ReminderState
 from storage.models.traffic import OutboxMessage
-from storage.models.units import Unit
+from storage.models.units import Unit, UnitKind
 
 log = structlog.get_logger()
 HOUR = time(8, 30)
@@ -61,7 +68,7 @@ class Morning:
     expired: int
     failed: int
     passed_on: int
-    """Duties nobody may opt out of, whose people want no reminders."""
+    """Reminders nobody may opt out of that an officer heard for people who want none."""
     no_calendar: int
     """Reminders that wait for the holiday table."""
 
@@ -173,7 +180,7 @@ async def look(session: AsyncSession, office_id: str, since: datetime, now: date
         in_doubt=await reminders(Reminder.state == ReminderState.IN_DOUBT),
         expired=await reminders(Reminder.state == ReminderState.EXPIRED),
         failed=await reminders(Reminder.state == ReminderState.FAILED),
-        passed_on=await reminders(Reminder.reason == "reaches_office"),
+        passed_on=await _passed_on(session, office_id, since, now),
         no_calendar=await reminders(
             Reminder.state == ReminderState.DEFERRED, Reminder.reason == "no_calendar"
         ),
@@ -188,6 +195,34 @@ async def _handed_in(session: AsyncSession, office_id: str, since: datetime, now
         .where(Deadline.office_id == office_id, Submission.at > since, Submission.at <= now)
     )
     return await session.scalar(asked) or 0
+
+
+async def _passed_on(session: AsyncSession, office_id: str, since: datetime, now: datetime) -> int:
+    """Each once, however many officers heard it. By whom it was meant for and who heard it: the
+    row's reason may tell by now why it was put off or in which message it went."""
+    told = (Reminder.state == ReminderState.SENT) | (
+        (Reminder.state == ReminderState.MERGED) & Reminder.told_in.is_not(None)
+    )
+    found = await session.execute(
+        select(Reminder.unit_id, Reminder.step, Deadline)
+        .join(Deadline, Deadline.id == Reminder.deadline_id)
+        .join(Unit, Unit.id == Reminder.unit_id)
+        .join(Officer, Officer.id == Reminder.recipient)
+        .where(
+            Deadline.office_id == office_id,
+            Reminder.at > since,
+            Reminder.at <= now,
+            told,
+            Unit.kind != UnitKind.OFFICE,
+        )
+    )
+    return len(
+        {
+            (unit_id, deadline.id, step)
+            for unit_id, step, deadline in found
+            if passing.audience(deadline, step) != Audience.OFFICE
+        }
+    )
 
 
 async def _unreached(

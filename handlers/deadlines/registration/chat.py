@@ -251,7 +251,9 @@ async def cancel(_: Event, turn: Turn) -> Reply:
     await _leave(turn)
     if held is None or held.answers.is_empty:
         return reply("registration-cancelled").offering(TO_LIST)
-    return reply("registration-cancelled-kept").offering(
+    # Begun anew from what was handed in, a draft says nothing of what stands with the office.
+    key = "registration-cancelled-handed" if held.seen else "registration-cancelled-kept"
+    return reply(key, version=held.seen).offering(
         choice("registration-resume-button", f"dk:b:{duty_id}"),
         choice("registration-drop-button", f"dk:drop:{duty_id}"),
         TO_LIST,

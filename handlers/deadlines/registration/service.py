@@ -233,11 +233,13 @@ def refuse_closed(owing: Owing, now: datetime) -> None:
     """Raises UserError, saying what may be done instead."""
     if owing.can_hand_in(now):
         return
-    if owing.state is DutyState.ACCEPTED:
-        raise UserError("registration-accepted-already")
+    card = choice("registration-card-button", f"dk:o:{owing.duty.id}")
     if owing.state is DutyState.NOT_APPLICABLE:
-        raise UserError("registration-not-applicable-now")
-    raise UserError("registration-date-passed", title=owing.deadline.title)
+        raise UserError("registration-not-applicable-now").offering(card)
+    refusal = UserError("registration-date-passed", title=owing.deadline.title)
+    if owing.state is DutyState.ACCEPTED:
+        refusal = UserError("registration-accepted-already")
+    raise refusal.offering(card, choice("common-human-button", "human"))
 
 
 def _place(submission_id: str) -> str:

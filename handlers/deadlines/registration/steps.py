@@ -113,7 +113,11 @@ def give_turn(router: Router) -> None:
             data["session"], data["state"], data["contact"], data["now"], data["vault"],
             settings.links, FileStore(settings.home / "files"), data["files"],
         )  # fmt: skip
-        return await handler(event, data)
+        try:
+            return await handler(event, data)
+        except UserError as error:
+            under_way = await data["turn"].state.get_state() in STATES.keys() - {Filing.card.state}
+            raise error.or_offering(NAVIGATION if under_way else TO_LIST) from None
 
     for observer in (router.message, router.edited_message, router.callback_query):
         observer.middleware(build)
@@ -602,7 +606,8 @@ async def _read_back(turn: Turn, now: Current) -> Reply:
         answer = removed.followed_by(answer)
         send.append(choice("registration-undo-button", "dk:undo"))
     if now.form.work is Work.REGISTRATION and not now.answers.files:
-        return answer.followed_by(reply("registration-unsigned").offering(*send, NAVIGATION))
+        unsigned = "registration-unsigned-late" if late else "registration-unsigned"
+        return answer.followed_by(reply(unsigned).offering(*send, NAVIGATION))
     *earlier, last = [replace(answer, then=()), *answer.then]
     first, *rest = [*earlier, last.offering(*send, NAVIGATION)]
     return first.followed_by(*rest)

@@ -321,14 +321,19 @@ def wake(
         raise UserError("remind-after-deadline", closes=Until(closes), **subject.named())
     if subject.deadline.urgent:
         return Wake(asked_at, asked_at)
-    comes_at, reason = _allowed(calendar, quiet, asked_at)
+    comes_at, reason = _allowed(calendar, quiet, asked_at, closes)
     if now < closes <= comes_at:
         return _before(calendar, quiet, asked_at, now, Until(closes))
     return Wake(asked_at, comes_at, reason)
 
 
-def _allowed(calendar: Calendar, quiet: QuietHours, asked_at: datetime) -> tuple[datetime, str]:
-    """Beyond the holiday table every day counts as a working day: the feed asks again."""
+def _allowed(
+    calendar: Calendar, quiet: QuietHours, asked_at: datetime, closes: datetime
+) -> tuple[datetime, str]:
+    """After a day off at the same hour, or else in the morning, where the hour is too late.
+
+    Beyond the holiday table every day counts as a working day: the feed asks again.
+    """
     try:
         comes_at = next_allowed(calendar, asked_at, quiet, working_days_only=True)
         day_off = not calendar.is_working_day(asked_at.astimezone(VIETNAM).date())
@@ -338,7 +343,11 @@ def _allowed(calendar: Calendar, quiet: QuietHours, asked_at: datetime) -> tuple
         return comes_at, ""
     if not day_off:
         return comes_at, "quiet_hours"
-    return max(comes_at, _morning(comes_at.astimezone(VIETNAM).date())), "day_off"
+    day = comes_at.astimezone(VIETNAM).date()
+    same_hour = _on(day, asked_at)
+    if not quiet.covers(_hour(asked_at)) and not comes_at < closes <= same_hour:
+        return same_hour, "day_off"
+    return max(comes_at, _morning(day)), "day_off"
 
 
 def _before(
@@ -355,10 +364,19 @@ def _before(
     except OutsideCoverage:
         days = [asked_on]
     for day in days:
-        morning = _morning(day)
-        if now < morning < closes.at and not quiet.covers(SEND_HOUR):
-            return Wake(asked_at, morning, "brought_forward")
+        for moment in (_on(day, asked_at), _morning(day)):
+            if now < moment < closes.at and not quiet.covers(_hour(moment)):
+                return Wake(asked_at, moment, "brought_forward")
     raise UserError("remind-no-time", closes=closes)
+
+
+def _on(day: date, moment: datetime) -> datetime:
+    """That day, at the same hour."""
+    return datetime.combine(day, _hour(moment), VIETNAM).astimezone(UTC)
+
+
+def _hour(moment: datetime) -> time:
+    return moment.astimezone(VIETNAM).time()
 
 
 def _morning(day: date) -> datetime:

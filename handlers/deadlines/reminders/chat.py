@@ -100,7 +100,7 @@ async def answer(query: CallbackQuery, turn: Turn) -> Reply:
         subject = await answers.subject_of(turn.session, turn.contact.id, pressed)
         return await _ACTS[pressed.act](turn, subject, pressed)
     except UserError as error:
-        raise error if error.reply.choices else error.offering(_MINE) from None
+        raise error.or_offering(_MINE) from None
 
 
 # Done and in progress
@@ -200,8 +200,8 @@ async def take_date(turn: Turn, subject: Subject, words: str) -> Reply:
             return _which(subject, Acts.AT, (typed, typed.other))
         when = await _wake(turn, subject, _moment(typed))
     except UserError as error:
-        raise error if error.reply.choices else error.offering(*_other_days(subject)) from None
-    return _how(subject, when, "remind-ask-at").offering(
+        raise error.or_offering(*_other_days(subject)) from None
+    return _how(turn, subject, when, "remind-ask-at").offering(
         choice("remind-at-yes-button", press(subject.key, Acts.AT, _moment(typed))),
         *_other_days(subject),
     )
@@ -253,18 +253,21 @@ def _read_moment(moment: str) -> datetime:
 
 async def _promise(turn: Turn, subject: Subject, when: Wake) -> Reply:
     await answers.remind_again(turn.session, subject, turn.contact.id, when, turn.now)
-    told = _how(subject, when, "remind-again")
+    told = _how(turn, subject, when, "remind-again")
     if await optout.is_stopped(turn.session, turn.contact.id):
-        told = _how(subject, when, "remind-again-stopped").offering(
+        told = _how(turn, subject, when, "remind-again-stopped").offering(
             choice("optout-resume-button", "optout:resume")
         )
     told = told.offering(choice("remind-other-date-button", press(subject.key, Acts.DATE)))
     return await _back(turn, told)
 
 
-def _how(subject: Subject, when: Wake, key: str) -> Reply:
+def _how(turn: Turn, subject: Subject, when: Wake, key: str) -> Reply:
     """In words: when it comes, and why not when it was asked for."""
-    why = Word(f"remind-why-{when.reason or 'none'}")
+    asked = when.asked_at.astimezone(VIETNAM)
+    why = i18n.say(
+        turn.contact.locale, f"remind-why-{when.reason or 'none'}", asked=asked, day=asked.date()
+    )
     return reply(key, comes=when.comes_at, why=why, **subject.named())
 
 
@@ -398,12 +401,13 @@ async def _who(turn: Turn, unit: Unit, deadline: Deadline) -> Reply:
 async def show(_: Turn, subject: Subject, __: Press) -> Reply:
     """The card of a duty: what, until when, how it stands, and all that can be answered."""
     state = DutyState(subject.duty.state)
+    noted = duties.told_reason(subject.duty)
     card = reply(
-        "remind-card",
+        "remind-card-noted" if noted else "remind-card",
         closes=Until(subject.closes),
         state=Word(f"duty-{state}"),
         work=Word(f"remind-work-{Work(subject.deadline.work)}"),
-        reason=_reason(subject),
+        reason=noted,
         **subject.named(),
     )
     if not subject.is_open:
@@ -418,10 +422,6 @@ async def show(_: Turn, subject: Subject, __: Press) -> Reply:
 def of_office(subject: Subject) -> tuple[tuple[Choice, ...], ...]:
     """What an officer can press for the office's own duty."""
     return buttons.of_office(subject.key, ends_by_itself=subject.ends_by_itself)
-
-
-def _reason(subject: Subject) -> str | Word:
-    return duties.told_reason(subject.duty) or "—"
 
 
 # In and out of the dialogue
@@ -469,7 +469,10 @@ def _typed(step: Step) -> Callable[[Message, Turn], Awaitable[Reply]]:
             subject = await _held(turn)
         except UserError as error:
             return await _back(turn, error.reply)
-        return await step(turn, subject, message.text or "")
+        try:
+            return await step(turn, subject, message.text or "")
+        except UserError as error:
+            raise error.or_offering(_leave(subject)) from None
 
     return take
 

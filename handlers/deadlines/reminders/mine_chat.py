@@ -29,7 +29,15 @@ from bot.contacts import Contact
 from bot.pictures import Entry
 from bot.replies import Arg, Choice, Picture, Reply, UserError, Word, choice, link, reply
 from bot.vault import Vault
-from handlers.deadlines.reminders import answers, buttons, calendar_feed, mine, preferences
+from handlers.deadlines import people
+from handlers.deadlines.reminders import (
+    answers,
+    buttons,
+    calendar_feed,
+    mine,
+    optout,
+    preferences,
+)
 from handlers.deadlines.reminders.buttons import Acts, press
 from handlers.deadlines.reminders.mine import Owed
 from storage.models.deadlines import DutyState
@@ -265,14 +273,19 @@ async def revoke_feed(
 # Settings
 
 
-async def show_settings(_: CallbackQuery, contact: Contact, session: AsyncSession) -> Reply:
+async def show_settings(
+    _: CallbackQuery, contact: Contact, session: AsyncSession, now: datetime
+) -> Reply:
     await _require_post(session, contact)
     quiet = await answers.quiet_hours(session, contact.id)
     stopped = await preferences.opted_out_at(session, contact.id)
     key = "mine-settings-none" if quiet.start == quiet.end else "mine-settings"
     told = reply(key, **_hours(quiet))
     if stopped:
-        told = reply("mine-settings-stopped", since=stopped)
+        posts = await people.posts(session, contact.id)
+        owes = await optout.has_mandatory(session, posts, now)
+        key = "mine-settings-stopped-mandatory" if owes else "mine-settings-stopped"
+        told = reply(key, since=stopped)
     toggle = choice("optout-resume-button", "optout:resume") if stopped else None
     return told.offering(
         choice("mine-quiet-button", "mine:quiet"),

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.clock import local_day
 from bot.replies import Reply
 from bot.text import tidy
 from bot.vault import Vault
@@ -16,9 +17,11 @@ from handlers.deadlines import duties, people
 from handlers.deadlines.people import Post
 from handlers.deadlines.reminders import office, passing, recall
 from handlers.deadlines.reminders.passing import Lost
+from storage.models.deadlines import OPEN_DUTIES, Deadline, DeadlineState, Duty
 from storage.models.people import Contact
 from storage.models.reminders import WAITING, Reminder
 from storage.models.traffic import MessageClass, OutboxMessage
+from storage.models.units import ClusterSeat
 
 REASON = "opted_out"
 _STOP = frozenset({"huỷ", "hủy", "huy", "dừng", "dung", "stop"})
@@ -68,9 +71,34 @@ async def stop(
     await _skip_waiting(session, contact_id, now)
     for post in posts:
         duties.note(session, now, post.actor, "opt out", "member", post.member.id)
-        told = Reply("optout-office", {"name": post.member.name, "unit": post.unit.name})
+        owes = await has_mandatory(session, [post], now)
+        key = "optout-office-mandatory" if owes else "optout-office"
+        told = Reply(key, {"name": post.member.name, "unit": post.unit.name})
         await office.tell(session, vault, post.unit.office_id, told, now)
     return posts
+
+
+async def has_mandatory(session: AsyncSession, posts: Sequence[Post], now: datetime) -> bool:
+    """Whether something is owed, by these units or in the clusters they lead, whose reminders the
+    office hears in place of people who want none."""
+    units = [post.unit.id for post in posts]
+    year = local_day(now).year
+    led = [one.id for one in await people.headed_clusters(session, units, year)]
+    members = select(ClusterSeat.unit_id).where(
+        ClusterSeat.cluster_id.in_(led), ClusterSeat.year == year
+    )
+    found = await session.scalar(
+        select(Duty.id)
+        .join(Deadline, Deadline.id == Duty.deadline_id)
+        .where(
+            Deadline.mandatory,
+            Deadline.state == DeadlineState.ARMED,
+            Duty.state.in_(OPEN_DUTIES),
+            Duty.unit_id.in_(units) | Duty.unit_id.in_(members),
+        )
+        .limit(1)
+    )
+    return found is not None
 
 
 async def _take_back_queued(session: AsyncSession, contact_id: int, now: datetime) -> None:

@@ -7,6 +7,7 @@ A dialogue under way stays as it is. `/huy` is another thing: it only leaves tha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from aiogram import F, Router
@@ -19,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.contacts import Contact
 from bot.replies import Reply, choice, reply
 from bot.vault import Vault
+from handlers.deadlines.people import Post
 from handlers.deadlines.reminders import buttons, optout
 
 Event = Message | CallbackQuery
@@ -54,13 +56,20 @@ async def stop(
     now: datetime,
 ) -> Reply:
     posts = await optout.stop(session, vault, contact.id, now)
-    told = reply("optout-stopped-member" if posts else "optout-stopped")
+    told = reply(await _stopped(session, posts, now))
     told = told.offering(choice("optout-resume-button", "optout:resume"))
     under_way = await state.get_state()
     if under_way is None:
         return told
     kept = reply("optout-kept").offering(*buttons.way_back(under_way))
     return told.followed_by(kept.offering(choice("optout-resume-button", "optout:resume")))
+
+
+async def _stopped(session: AsyncSession, posts: Sequence[Post], now: datetime) -> str:
+    if not posts:
+        return "optout-stopped"
+    owes = await optout.has_mandatory(session, posts, now)
+    return "optout-stopped-mandatory" if owes else "optout-stopped-member"
 
 
 async def start(

@@ -218,8 +218,14 @@ def _rows(
             yield {
                 **outcome, "unit_id": unit_id, "recipient": chosen.recipient,
                 "contact_id": chosen.chat.contact_id,
-                "reason": chosen.reason or outcome["reason"],
+                "reason": _reason(outcome, chosen),
             }  # fmt: skip
+
+
+def _reason(outcome: dict[str, Any], chosen: Chosen) -> str:
+    """Of what goes now, why this person hears it; of the rest, why it does not go."""
+    own = str(outcome["reason"])
+    return (chosen.reason or own) if outcome["state"] == ReminderState.PLANNED else own
 
 
 def _outcome(step: Step, quiet: QuietHours, moments: Moments) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from handlers.deadlines.reminders import ladder, passing
 from handlers.deadlines.reminders.ladder import Occurrence
 from storage.models.deadlines import (
     OPEN_DUTIES,
+    Audience,
     Deadline,
     DeadlineMove,
     DeadlineState,
@@ -25,7 +26,7 @@ from storage.models.deadlines import (
 from storage.models.office import Officer
 from storage.models.people import Contact
 from storage.models.reminders import Reminder
-from storage.models.units import Member, Unit
+from storage.models.units import Member, Unit, UnitKind
 
 TO_COME = "to_come"
 UNPLANNED = "unplanned"
@@ -51,6 +52,8 @@ class Line:
     rank: str = ""
     """A MemberRank, or "officer"."""
     channel: str = ""
+    spared: bool = False
+    """An officer hears it for people who want no reminders, whatever the reason tells by now."""
 
     def is_on(self, day: date) -> bool:
         moments = (self.planned_at, self.due_at, self.at)
@@ -117,14 +120,19 @@ async def _ledger(session: AsyncSession, unit: Unit, deadline: Deadline) -> list
         .where(Reminder.unit_id == unit.id, Reminder.deadline_id == deadline.id)
         .order_by(Reminder.id)
     )
-    return [
-        Line(
-            row.step, str(passing.audience(deadline, row.step)), row.planned_at, row.due_at,
-            str(row.state), row.reason, row.at, member or officer or "",
-            str(rank) if member else "officer" if officer else "", channel or "",
-        )
-        for row, member, rank, officer, channel in rows
-    ]  # fmt: skip
+    lines = []
+    for row, member, rank, officer, channel in rows:
+        to = passing.audience(deadline, row.step)
+        meant_for_others = to != Audience.OFFICE and unit.kind != UnitKind.OFFICE
+        lines.append(
+            Line(
+                row.step, str(to), row.planned_at, row.due_at,
+                str(row.state), row.reason, row.at, member or officer or "",
+                str(rank) if member else "officer" if officer else "", channel or "",
+                spared=bool(officer) and meant_for_others,
+            )
+        )  # fmt: skip
+    return lines
 
 
 # What does not

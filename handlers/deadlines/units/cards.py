@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot import i18n, places
 from bot.clock import local_day
 from bot.replies import Arg, Choice, Reply, Word, choice, reply
+from handlers.deadlines import people
 from handlers.deadlines.people import Post
 from handlers.deadlines.units import invitations, members, service
 from handlers.deadlines.units.members import Channel, Person, Standing
@@ -23,6 +24,7 @@ RANK_BUTTONS = {
     MemberRank.DEPUTY: "units-rank-deputy-button",
     MemberRank.HEAD: "units-rank-head-button",
 }
+OFFICE_LIST = choice("units-office-button", press("office"))
 MOST_BUTTONS = 8
 """People or invitations that get a button of their own on one card."""
 
@@ -30,14 +32,6 @@ MOST_BUTTONS = 8
 def kind_word(kind: str) -> Word | str:
     """An office's own kinds are shown as it wrote them."""
     return Word(f"units-kind-{kind}") if kind in service.KINDS else kind
-
-
-def channel_word(channel: str) -> Word | str:
-    known = {
-        "telegram": Word("units-through-telegram"),
-        "webchat": Word("units-through-webchat"),
-    }
-    return known.get(channel, channel)
 
 
 def place_of(unit: Unit) -> str:
@@ -86,7 +80,8 @@ def _acts(found: Standing, everybody: list[Person], waiting: list[UnitInvitation
     if own:
         rows.append(choice("units-channel-button", press("channel")))
         rows.append(choice("units-leave-button", press("out", own)))
-    rows.append(choice("units-mine-button", press("mine")))
+    # Whoever holds a post of their own goes back to those; an officer alone, to the office's list.
+    rows.append(choice("units-mine-button", press("mine")) if own else OFFICE_LIST)
     return rows
 
 
@@ -119,7 +114,8 @@ def _seat_line(one: service.Seat, locale: str) -> str:
 
 def channel_line(one: Channel, here: int, locale: str) -> str:
     key = "units-channel-here" if one.contact_id == here else "units-channel-other"
-    return i18n.say(locale, key, channel=channel_word(one.name), since=local_day(one.added_at))
+    channel = people.channel_word(one.name)
+    return i18n.say(locale, key, channel=channel, since=local_day(one.added_at))
 
 
 def short(name: str) -> str:

@@ -43,7 +43,7 @@ async def show_channels(_: Event, contact: Contact, session: AsyncSession) -> Re
     rows = [
         choice(
             "units-drop-button", press("drop", str(one.contact_id)),
-            channel=cards.channel_word(one.name), day=local_day(one.added_at),
+            channel=people.channel_word(one.name), day=local_day(one.added_at),
         )
         for one in channels
         if one.contact_id != contact.id
@@ -80,7 +80,7 @@ async def ask_drop(
 ) -> Reply:
     one = await _theirs(session, contact, pressed_id)
     return reply(
-        "units-drop-sure", channel=cards.channel_word(one.name), day=local_day(one.added_at)
+        "units-drop-sure", channel=people.channel_word(one.name), day=local_day(one.added_at)
     ).offering(
         choice("units-drop-yes-button", press("drop-yes", pressed_id)),
         choice("common-back-button", press("channel")),
@@ -92,7 +92,7 @@ async def drop(
 ) -> Reply:
     one = await _theirs(session, contact, pressed_id)
     await members.drop_chat(session, contact.id, one.contact_id, now)
-    return reply("units-dropped", channel=cards.channel_word(one.name)).offering(
+    return reply("units-dropped", channel=people.channel_word(one.name)).offering(
         choice("units-channel-button", press("channel"))
     )
 

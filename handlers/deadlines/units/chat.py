@@ -10,7 +10,9 @@ officer: /donvi trung tam               bot: units found by any part of a name
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
+from typing import Any
 
 import structlog
 from aiogram import F, Router
@@ -53,6 +55,8 @@ class Typing(StatesGroup):
 
 def router() -> Router:
     chat = Router(name="units")
+    for observer in (chat.message, chat.callback_query):
+        observer.middleware(_with_way_on)
     chat.message.register(open_link, CommandStart(deep_link=True, magic=F.args.startswith("u-")))
     chat.message.register(take_code, F.text, F.text.func(codes.tidy_code))
     chat.message.register(take_code, StateFilter(None), F.text, F.text.func(codes.looks_like_code))
@@ -72,6 +76,20 @@ def router() -> Router:
     chat.message.register(find, Typing.words, F.text, plain)
     chat.include_router(channels_chat.router())
     return chat
+
+
+async def _with_way_on(
+    handler: Callable[[Any, dict[str, Any]], Awaitable[Any]], event: Any, data: dict[str, Any]
+) -> Any:
+    """A refusal leads back to what one may see: one's own units, or the office's list."""
+    try:
+        return await handler(event, data)
+    except UserError as error:
+        posts = await people.posts(data["session"], data["contact"].id)
+        officer = await members.officer_here(data["session"], data["contact"].id)
+        of_office = officer is not None and not posts
+        mine = choice("units-mine-button", press("mine"))
+        raise error.or_offering(cards.OFFICE_LIST if of_office else mine) from None
 
 
 async def _stop_typing(state: FSMContext) -> None:
@@ -163,7 +181,7 @@ async def show_mine(
         for one in headed
     ]
     if officer:
-        rows.append(choice("units-office-button", press("office")))
+        rows.append(cards.OFFICE_LIST)
     rows.append(choice("units-channel-button", press("channel")))
     return reply("units-mine", n=len(posts), units="\n".join(lines)).offering(*rows)
 
@@ -372,4 +390,4 @@ async def _found(session: AsyncSession, officer: Officer, typed: str) -> Reply:
     rows = [cards.office_button(unit, counts.get(unit.id, 0)) for unit in units[:PAGE]]
     key = "units-found" if len(units) <= PAGE else "units-found-first"
     found = reply(key if units else "units-found-none", n=len(units), typed=typed[:100])
-    return found.offering(*rows, choice("units-office-button", press("office")))
+    return found.offering(*rows, cards.OFFICE_LIST)

@@ -28,7 +28,7 @@ from bot import i18n
 from bot.clock import closing_day
 from bot.config import Settings
 from bot.contacts import Contact
-from bot.replies import Choice, Reply, Until, Word, choice, link, reply
+from bot.replies import Choice, Reply, Until, UserError, Word, choice, link, reply
 from bot.text import tidy
 from bot.vault import Vault
 from handlers.deadlines import duties
@@ -114,7 +114,10 @@ async def _officers_only(
     data["desk"] = Desk(
         session, data["state"], officer, contact, data["vault"], settings, data["now"]
     )
-    return await handler(event, data)
+    try:
+        return await handler(event, data)
+    except UserError as error:
+        raise error.or_offering(_TO_LIST) from None
 
 
 # What waits

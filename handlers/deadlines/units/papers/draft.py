@@ -44,6 +44,7 @@ class UnitRow:
     aliases: tuple[str, ...] | None = None
     cluster: ClusterName | None = None
     seat: SeatRank | None = None
+    seat_cell: Cell | None = None
     year: int | None = None
     people: tuple[tuple[MemberRank, str], ...] = ()
 
@@ -51,6 +52,8 @@ class UnitRow:
 @dataclass(frozen=True)
 class Draft:
     rows: tuple[UnitRow, ...] = ()
+    refused: tuple[UnitRow, ...] = ()
+    """Rows too wrong to be taken: what refers to them is no further error."""
     problems: tuple[Problem, ...] = field(default=())
 
     @property

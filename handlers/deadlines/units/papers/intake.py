@@ -11,7 +11,7 @@ unit is closed, and nobody loses a seat, because a row is missing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +24,7 @@ from bot.intake import Action, Problem, Say
 from bot.text import plain
 from handlers.deadlines import duties
 from handlers.deadlines.units.papers import headings
-from handlers.deadlines.units.papers.draft import ClusterName, Draft, UnitRow
+from handlers.deadlines.units.papers.draft import Cell, ClusterName, Draft, UnitRow
 from storage.models.base import new_id
 from storage.models.office import Office
 from storage.models.units import Cluster, ClusterSeat, SeatRank, Unit, UnitKind
@@ -88,20 +88,22 @@ async def import_units(
 ) -> Plan:
     """Writes the draft into the session and says what that changed; the caller commits or not.
 
-    A plan with errors must be rolled back. New units owe what is armed.
+    A plan with errors must be rolled back. All of them are named at once: those of the file and
+    those that only the database or the other rows tell. New units owe what is armed.
     """
-    if not draft.can_be_imported:
+    if not draft.rows:
         return Plan(problems=draft.problems)
     making = await _begin(session, office, now)
-    making.problems.extend(draft.problems)
+    making.problems.extend([*draft.problems, *_heads(draft.rows, local_day(now).year)])
     units = [_take(making, row) for row in draft.rows]
     await session.flush()
-    for row, unit in zip(draft.rows, units, strict=True):
-        _place_under_parent(making, row, unit)
+    _place_under_parents(making, draft, units)
     _refuse_circles(making, draft.rows, units)
     for row, unit in zip(draft.rows, units, strict=True):
         _seat(making, row, unit)
-    plan = Plan(tuple(making.lines), tuple(making.problems))
+    problems = tuple(sorted(making.problems, key=intake.reading_order))
+    # Of a file with errors the lines would be those of its other rows alone.
+    plan = Plan(tuple(making.lines) if draft.can_be_imported else (), problems)
     if not plan.has_errors and not plan.changes_nothing:
         await session.flush()
         await duties.ensure_for_unit(session, units[0], now)
@@ -202,18 +204,53 @@ def _about(row: UnitRow, key: str, severity: intake.Severity, **args: str | int)
     return Problem(key, severity, cell.sheet, cell.row, cell.column, cell.value, args)
 
 
-def _place_under_parent(making: _Making, row: UnitRow, unit: Unit) -> None:
-    if row.parent is None:
-        return
-    code = headings.code_from(row.parent.value)
-    named = making.by_name.get(plain(row.parent.value), [])
-    parent = making.by_code.get(code) or (named[0] if len(named) == 1 else None)
-    if parent is None or parent is unit:
-        key = "units_import-parent-itself" if parent else "units_import-parent-unknown"
-        making.problems.append(row.parent.problem(key))
-    elif unit.parent_id != parent.id:
-        unit.parent_id = parent.id
-        making.differs(unit, "parent_id")
+def _place_under_parents(making: _Making, draft: Draft, units: Sequence[Unit]) -> None:
+    """What is wrong with a parent is told once, where it stands first; the other rows refer
+    to it."""
+    refused = {name: row for row in reversed(draft.refused) for name in _names(row)}
+    unknown: dict[str, Cell] = {}
+    for row, unit in zip(draft.rows, units, strict=True):
+        if row.parent is None:
+            continue
+        parent = _parent(making, row.parent)
+        if parent is unit:
+            making.problems.append(row.parent.problem("units_import-parent-itself"))
+        elif parent is not None:
+            if unit.parent_id != parent.id:
+                unit.parent_id = parent.id
+                making.differs(unit, "parent_id")
+        elif wrong := next((refused[one] for one in _asked(row.parent) if one in refused), None):
+            told = row.parent.problem("units_import-parent-refused", **_where(wrong.cell))
+            making.problems.append(replace(told, severity="warning"))
+        else:
+            first = unknown.setdefault(plain(row.parent.value), row.parent)
+            again = "units_import-parent-unknown-again"
+            key = "units_import-parent-unknown" if first is row.parent else again
+            making.problems.append(row.parent.problem(key, **_where(first)))
+
+
+def _parent(making: _Making, written: Cell) -> Unit | None:
+    code, name = headings.code_from(written.value), plain(written.value)
+    named = making.by_name.get(name, [])
+    return making.by_code.get(code) or (named[0] if len(named) == 1 else None)
+
+
+def _names(row: UnitRow) -> set[str]:
+    """By what other rows may name it."""
+    return _keys(row.code, row.name)
+
+
+def _asked(written: Cell) -> set[str]:
+    return _keys(headings.code_from(written.value), written.value)
+
+
+def _keys(code: str, name: str) -> set[str]:
+    both = (("code", code), ("name", plain(name)))
+    return {f"{kind}:{value}" for kind, value in both if value}
+
+
+def _where(cell: Cell) -> dict[str, str | int]:
+    return {"first_sheet": cell.sheet, "first_row": cell.row}
 
 
 def _refuse_circles(making: _Making, rows: Sequence[UnitRow], units: Sequence[Unit]) -> None:
@@ -228,6 +265,22 @@ def _refuse_circles(making: _Making, rows: Sequence[UnitRow], units: Sequence[Un
 
 
 # Clusters
+
+
+def _heads(rows: Sequence[UnitRow], this_year: int) -> Iterator[Problem]:
+    """A cluster has one head a year; a row without a year speaks of this one."""
+    first: dict[tuple[str, int], UnitRow] = {}
+    for row in rows:
+        if row.cluster is None or row.seat_cell is None or row.seat is not SeatRank.HEAD:
+            continue
+        year = row.year or this_year
+        earlier = first.setdefault((row.cluster.code, year), row)
+        if earlier.seat_cell and not _is_same(earlier, row):
+            yield row.seat_cell.problem(
+                "units_import-two-heads", cluster=row.cluster.name, other=earlier.name,
+                year=str(year), first_column=earlier.seat_cell.column,
+                **_where(earlier.seat_cell),
+            )  # fmt: skip
 
 
 def _seat(making: _Making, row: UnitRow, unit: Unit) -> None:
@@ -251,6 +304,11 @@ def _seat(making: _Making, row: UnitRow, unit: Unit) -> None:
         making.lines.append(Line("unchanged", what))
     if row.seat is SeatRank.HEAD:
         _unseat_other_head(making, seat, cluster)
+
+
+def _is_same(one: UnitRow, other: UnitRow) -> bool:
+    codes = {one.code, other.code} - {""}
+    return plain(one.name) == plain(other.name) and len(codes) < 2
 
 
 def _new_cluster(making: _Making, named: ClusterName) -> Cluster:

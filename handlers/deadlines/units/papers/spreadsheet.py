@@ -10,6 +10,7 @@ Reading needs no database; the same file always gives the same draft.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,9 +50,10 @@ def read(path: Path) -> Draft:
         problems.append(Problem("units_import-no-table", "error"))
     elif not rows and not problems:
         problems.append(Problem("units_import-no-rows", "error"))
-    rows, repeated = _once_each(rows)
-    problems += [*repeated, *_heads(rows)]
-    return Draft(tuple(rows), tuple(sorted(problems, key=reading_order)))
+    refused = [row for table in tables for row in table.refused]
+    rows, twice, repeated = _once_each(rows)
+    problems += repeated
+    return Draft(tuple(rows), (*refused, *twice), tuple(sorted(problems, key=reading_order)))
 
 
 def _table(sheet: Sheet) -> _Table:
@@ -61,7 +63,7 @@ def _table(sheet: Sheet) -> _Table:
         below: dict[int, Value] = merged.get(number, {})
         full = {**{c: cell_text(v) for c, v in below.items()}, **own}
         if columns := _heading(full):
-            table.begin(number, columns)
+            table.begin(number, columns, _seats(full))
         elif table.columns and own:
             table.take(number, own, full)
     table.report_uncalculated()
@@ -87,21 +89,31 @@ def _heading(texts: dict[int, str]) -> dict[str, int] | None:
     return found if "name" in found and len(found) > 1 else None
 
 
+def _seats(texts: dict[int, str]) -> list[int]:
+    """Every column that says who heads a cluster: lists have one for the head, one for the
+    deputy."""
+    return [column for column, text in texts.items() if headings.COLUMNS.field_of(text) == "seat"]
+
+
 @dataclass
 class _Table:
     """Takes the rows of one sheet below a heading, one after another."""
 
     sheet: Sheet
     columns: dict[str, int] = field(default_factory=dict)
+    seats: list[int] = field(default_factory=list)
     rows: list[UnitRow] = field(default_factory=list)
+    refused: list[UnitRow] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     _begun: int = 0
     _ended: bool = False
     _section: ClusterName | None = None
 
-    def begin(self, row: int, columns: dict[str, int]) -> None:
+    def begin(self, row: int, columns: dict[str, int], seats: list[int]) -> None:
         """A heading; two directly below one another are one heading of two lines."""
-        self.columns = {**columns, **self.columns} if self._begun == row - 1 else columns
+        goes_on = self._begun == row - 1
+        self.columns = {**columns, **self.columns} if goes_on else columns
+        self.seats = sorted({*seats, *self.seats}) if goes_on else seats
         self._begun, self._ended = row, False
 
     def take(self, row: int, own: dict[int, str], full: dict[int, str]) -> None:
@@ -115,10 +127,8 @@ class _Table:
             return
         if not numbered and self._opens_section(own):
             return
-        if said.get("name"):
-            self._take_unit(row, said)
-        elif numbered or said.get("code"):
-            self._report("units_import-row-no-name", "error", row, "name")
+        if said.get("name") or numbered or said.get("code"):
+            self._take_unit(row, said, full)
 
     def _opens_section(self, own: dict[int, str]) -> bool:
         """ "II. KHỐI THI ĐUA SỐ 2" alone in its row speaks for the rows below it."""
@@ -133,34 +143,39 @@ class _Table:
             return True
         return marked or column != self.columns["name"]
 
-    def _take_unit(self, row: int, said: dict[str, str]) -> None:
-        if not self._cells_are_sound(row, said):
-            return
-        cell = self._cell(row, "name", " ".join(said["name"].split()))
+    def _take_unit(self, row: int, written: dict[str, str], full: dict[int, str]) -> None:
+        """Every cell is read, so that one round names all that is wrong."""
+        wrong = set(self._unsound(row, written))
+        said = {name: text for name, text in written.items() if name not in wrong}
+        if not written.get("name"):
+            self._report("units_import-row-no-name", "error", row, "name")
+        cell = self._cell(row, "name", " ".join(written.get("name", "").split()))
         province, commune = self._place(row, said)
-        self.rows.append(
-            UnitRow(
-                cell.value, cell, self._code(row, said), self._kind(row, said),
-                self._cell(row, "parent", said["parent"]) if said.get("parent") else None,
-                province, commune, self._aliases(said), self._cluster(said),
-                self._seat(row, said), self._year(row, said),
-                tuple(
-                    (rank, " ".join(said[name].split()))
-                    for name, rank in _PEOPLE.items() if said.get(name)
-                ),
-            )
+        seat, seat_cell = self._seat(row, said, full)
+        taken = UnitRow(
+            cell.value, cell, self._code(row, said), self._kind(row, said),
+            self._cell(row, "parent", said["parent"]) if said.get("parent") else None,
+            province, commune, self._aliases(said), self._cluster(said),
+            seat, seat_cell, self._year(row, said),
+            tuple(
+                (rank, " ".join(said[name].split()))
+                for name, rank in _PEOPLE.items() if said.get(name)
+            ),
         )  # fmt: skip
+        (self.refused if wrong or not said.get("name") else self.rows).append(taken)
 
-    def _cells_are_sound(self, row: int, said: dict[str, str]) -> bool:
-        before = len(self.problems)
+    def _unsound(self, row: int, said: dict[str, str]) -> Iterator[str]:
+        """Fields whose cell holds nothing that could be read."""
         for name, text in said.items():
+            longest = LONGEST.get(name, 2_000)
             if re.fullmatch(r"#(REF|N/A|NAME|VALUE|DIV/0|NULL|NUM)[!?]?", text):
                 self._report("papers-cell-formula-error", "error", row, name, text)
-            longest = LONGEST.get(name, 2_000)
-            if len(text) > longest:
+            elif len(text) > longest:
                 args = {"limit": longest, "length": len(text)}
                 self._report("papers-cell-too-long", "error", row, name, text[:60] + "…", **args)
-        return len(self.problems) == before
+            else:
+                continue
+            yield name
 
     def _code(self, row: int, said: dict[str, str]) -> str:
         written = said.get("code", "")
@@ -216,14 +231,30 @@ class _Table:
         written = said.get("cluster", "")
         return headings.cluster_named(written) if written else self._section
 
-    def _seat(self, row: int, said: dict[str, str]) -> SeatRank | None:
-        written = said.get("seat", "")
-        rank = headings.seat_said(written) if written else None
-        if written and rank is None:
-            self._report("units_import-seat-unknown", "error", row, "seat", written)
-        if rank and self._cluster(said) is None:
-            self._report("units_import-seat-nowhere", "error", row, "seat", written)
-        return rank
+    def _seat(
+        self, row: int, said: dict[str, str], full: dict[int, str]
+    ) -> tuple[SeatRank | None, Cell | None]:
+        """Two columns that say two things of one unit are an error."""
+        found: list[tuple[SeatRank, Cell]] = []
+        for column in self.seats:
+            if column == self.columns.get("seat") and "seat" not in said:
+                continue
+            cell = Cell(self.sheet.name, row, letter(column), full.get(column, ""))
+            rank = headings.seat_said(cell.value) if cell.value else None
+            if cell.value and rank is None:
+                self.problems.append(cell.problem("units_import-seat-unknown"))
+            elif rank and self._cluster(said) is None:
+                self.problems.append(cell.problem("units_import-seat-nowhere"))
+            elif rank and found and found[0][0] is not rank:
+                first = found[0][1]
+                self.problems.append(
+                    cell.problem(
+                        "units_import-seat-twice", first=first.value, first_column=first.column
+                    )
+                )
+            elif rank:
+                found.append((rank, cell))
+        return found[0] if found else (None, None)
 
     def _year(self, row: int, said: dict[str, str]) -> int | None:
         written = said.get("year", "")
@@ -267,12 +298,14 @@ def _is_tier(place: places.Place, inside: str | None) -> bool:
     return place.is_province == (inside is None)
 
 
-def _once_each(rows: list[UnitRow]) -> tuple[list[UnitRow], list[Problem]]:
-    """A unit that stands twice is kept once; one code for two units is an error.
+def _once_each(rows: list[UnitRow]) -> tuple[list[UnitRow], list[UnitRow], list[Problem]]:
+    """A unit that stands twice is kept once; one code for two units is an error, and the second
+    is refused.
 
     A row for another year or another cluster says something more of the same unit, and stays.
     """
     kept: list[UnitRow] = []
+    refused: list[UnitRow] = []
     first: dict[str, UnitRow] = {}
     seen: set[tuple[str, str, int | None]] = set()
     problems = []
@@ -281,12 +314,13 @@ def _once_each(rows: list[UnitRow]) -> tuple[list[UnitRow], list[Problem]]:
         earlier = first.setdefault(key, row)
         if plain(earlier.name) != plain(row.name):
             problems.append(_twice("units_import-code-twice", "error", row, earlier))
+            refused.append(row)
         elif (seat := (key, row.cluster.code if row.cluster else "", row.year)) in seen:
             problems.append(_twice("units_import-row-twice", "warning", row, earlier))
         else:
             seen.add(seat)
             kept.append(row)
-    return kept, problems
+    return kept, refused, problems
 
 
 def _twice(key: str, severity: Severity, row: UnitRow, earlier: UnitRow) -> Problem:
@@ -295,20 +329,3 @@ def _twice(key: str, severity: Severity, row: UnitRow, earlier: UnitRow) -> Prob
     }  # fmt: skip
     cell = row.cell
     return Problem(key, severity, cell.sheet, cell.row, cell.column, cell.value, args)
-
-
-def _heads(rows: list[UnitRow]) -> list[Problem]:
-    """A cluster has one head a year."""
-    first: dict[tuple[str, int | None], UnitRow] = {}
-    problems = []
-    for row in rows:
-        if row.cluster and row.seat is SeatRank.HEAD:
-            earlier = first.setdefault((row.cluster.code, row.year), row)
-            if earlier is not row:
-                problems.append(
-                    row.cell.problem(
-                        "units_import-two-heads", cluster=row.cluster.name, other=earlier.name,
-                        first_row=earlier.cell.row,
-                    )
-                )  # fmt: skip
-    return problems
