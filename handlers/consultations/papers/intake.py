@@ -325,7 +325,9 @@ async def _remark_on_awards(making: _Making, notice: read.Notice) -> None:
     )
     for award in found:
         args = {"code": notice.code, "award": award.name_vi, "award_code": award.code}
-        making.problem("intake-award-needs-none", "warning", **args)
+        compared = "intake-award-needs-none"
+        key = compared if award.verified else "intake-award-needs-none-unverified"
+        making.problem(key, "warning", **args)
 
 
 def _range(error: OutsideCoverage) -> dict[str, str]:
