@@ -21,7 +21,7 @@ from bot.clock import (
     load_calendar,
     window_end,
 )
-from bot.replies import Until, UserError
+from bot.replies import Until, UserError, Word
 from storage.models.base import new_id
 from storage.models.consultations import (
     Consultation,
@@ -90,8 +90,17 @@ def become(
     try:
         asked.become(new)
     except ForbiddenTransition:
-        raise UserError("consultations-forbidden-step", code=asked.code) from None
+        raise forbidden(asked) from None
     acts.note(session, now, actor, f"make {new}", "consultation", asked.id, reason)
+
+
+def forbidden(asked: Consultation) -> UserError:
+    """Says where it stands, and what may be done from there."""
+    state = ConsultationState(asked.state)
+    return UserError(
+        "consultations-forbidden-step", code=asked.code,
+        state=Word(f"consultations-state-{state}"), ways=Word(f"consultations-ways-{state}"),
+    )  # fmt: skip
 
 
 async def publish(session: AsyncSession, asked: Consultation, actor: str, now: datetime) -> None:
@@ -102,7 +111,7 @@ async def publish(session: AsyncSession, asked: Consultation, actor: str, now: d
     if not asked.candidates:
         raise UserError("consultations-no-candidates", code=asked.code)
     if asked.state not in (ConsultationState.DRAFT, ConsultationState.APPROVED):
-        raise UserError("consultations-forbidden-step", code=asked.code)
+        raise forbidden(asked)
     if asked.state == ConsultationState.DRAFT:
         become(session, asked, ConsultationState.APPROVED, actor, now)
     if asked.posted_on is None:
@@ -159,7 +168,7 @@ async def move_end(
         ConsultationState.OPEN,
         ConsultationState.SUSPENDED,
     ):
-        raise UserError("consultations-forbidden-step", code=asked.code)
+        raise forbidden(asked)
     if closes_at == asked.closes_at:
         raise UserError("consultations-move-same", closes=Until(closes_at))
     if asked.computed_ends_at and closes_at < asked.computed_ends_at:
