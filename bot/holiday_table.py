@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import console
+from bot import acts, console
 from bot.clock import Calendar, DayKind, SpecialDay, load_calendar, local_day, shipped
 from bot.config import Settings
 from bot.console import ACTOR
@@ -107,8 +107,6 @@ def _refuse_incomplete(args: argparse.Namespace) -> None:
 
 
 async def _set_day(session: AsyncSession, args: argparse.Namespace, now: datetime) -> None:
-    from handlers.consultations.service import note
-
     on, kind = args.set
     source = console.fitting("source", args.source, 500)
     title = console.fitting("title", args.title, 200)
@@ -116,13 +114,11 @@ async def _set_day(session: AsyncSession, args: argparse.Namespace, now: datetim
     session.add(row)
     row.kind, row.source, row.verified = kind, source, args.verified
     row.title = title or row.title
-    note(session, now, ACTOR, f"set {kind}", "calendar day", str(on), source)
+    acts.note(session, now, ACTOR, f"set {kind}", "calendar day", str(on), source)
     await session.flush()
 
 
 async def _cover_until(session: AsyncSession, args: argparse.Namespace, now: datetime) -> None:
-    from handlers.consultations.service import note
-
     row = await session.get(CalendarCoverage, 1)
     if row is None:
         row = CalendarCoverage(id=1, covered_from=shipped().covered_from)
@@ -130,7 +126,7 @@ async def _cover_until(session: AsyncSession, args: argparse.Namespace, now: dat
     if args.until < row.covered_from:
         raise UserError("command-holidays-until-early", first=row.covered_from)
     row.covered_until, row.checked_on = args.until, local_day(now)
-    note(session, now, ACTOR, "cover until", "calendar", str(args.until))
+    acts.note(session, now, ACTOR, "cover until", "calendar", str(args.until))
     await session.flush()
 
 

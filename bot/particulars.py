@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import console
+from bot import acts, console
 from bot.clock import local_day
 from bot.config import Settings
 from bot.console import ACTOR
@@ -135,7 +135,7 @@ async def receiver(settings: Settings, args: argparse.Namespace) -> int:
         asked = await lifecycle.by_code(session, args.code)
         if given := _change_receiver(asked, args):
             what = ", ".join(given)
-            service.note(session, now, ACTOR, "change receiver", "consultation", asked.id, what)
+            acts.note(session, now, ACTOR, "change receiver", "consultation", asked.id, what)
         told = await service.receiver_of(session, asked)
     for key, value in (
         ("command-receiver-name", told.name),
@@ -255,13 +255,11 @@ def _change_award(
     session: AsyncSession, row: Award, args: argparse.Namespace, now: datetime
 ) -> None:
     """Whatever changes is unverified again, unless it is said to be verified."""
-    from handlers.consultations.service import note
-
     basis = console.fitting("basis", args.basis, 500)
     if args.consultation:
         row.requires_consultation = args.consultation == "yes"
     row.basis, row.verified = basis or row.basis, args.verified
-    note(session, now, ACTOR, "change award", "award", row.code, row.basis)
+    acts.note(session, now, ACTOR, "change award", "award", row.code, row.basis)
 
 
 def _award_line(row: Award, say: console.Say) -> str:

@@ -7,7 +7,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from bot import console
+from bot import acts, console
 from bot.config import Settings
 
 
@@ -49,7 +49,6 @@ async def write_template(settings: Settings, args: argparse.Namespace) -> int:
 
 
 async def export(settings: Settings, args: argparse.Namespace) -> int:
-    from handlers.deadlines import duties
     from handlers.deadlines.registration import export as papers
 
     say, now = console.sayer(settings), console.now()
@@ -63,6 +62,6 @@ async def export(settings: Settings, args: argparse.Namespace) -> int:
             papers.write, found, form, deadline.title, args.format, args.out, say, now
         )
         async with db.transaction() as session:
-            duties.note(session, now, console.ACTOR, "export", "deadline", deadline.id)
+            acts.note(session, now, console.ACTOR, "export", "deadline", deadline.id)
     console.show(say("registration_command-export-done", n=len(found), file=str(args.out)))
     return 0

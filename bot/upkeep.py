@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import console
+from bot import acts, console
 from bot.clock import local_day
 from bot.config import Settings
 from bot.console import ACTOR
@@ -121,8 +121,6 @@ async def _office_to_keep(session: AsyncSession, code: str, name: str | None) ->
 def _change_office(
     session: AsyncSession, row: Office, given: dict[str, Any], now: datetime
 ) -> None:
-    from handlers.consultations.service import note
-
     for typed, value in given.items():
         if typed == "address":
             row.addresses = [
@@ -133,7 +131,7 @@ def _change_office(
     if not row.name:
         raise UserError("command-office-needs-name")
     _refuse_unless_web(row.portal_url)
-    note(session, now, ACTOR, "change office", "office", row.id, ", ".join(given))
+    acts.note(session, now, ACTOR, "change office", "office", row.id, ", ".join(given))
 
 
 def _refuse_unless_web(address: str) -> None:

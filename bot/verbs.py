@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import backup as backups
 from bot import (
+    acts,
     console,
     deadline_verbs,
     holiday_table,
@@ -25,6 +25,7 @@ from bot import (
     unit_verbs,
     upkeep,
 )
+from bot import backup as backups
 from bot.clock import end_of_day, load_calendar
 from bot.config import Settings
 from bot.installation import recognise
@@ -312,7 +313,6 @@ async def move(settings: Settings, args: argparse.Namespace) -> int:
 
 
 async def export_opinions(settings: Settings, args: argparse.Namespace) -> int:
-    from handlers.consultations import service
     from handlers.consultations.papers import council as papers
 
     say, now = console.sayer(settings), console.now()
@@ -326,7 +326,7 @@ async def export_opinions(settings: Settings, args: argparse.Namespace) -> int:
             )  # fmt: skip
         async with db.transaction() as session:
             what = "opinions with names" if args.names else "opinions"
-            service.note(session, now, console.ACTOR, "export", what, args.code or "*")
+            acts.note(session, now, console.ACTOR, "export", what, args.code or "*")
     progress.end()
     console.show(say("command-export-done", count=count, file=str(args.out)))
     return 0
@@ -340,7 +340,6 @@ def _refuse_other_ending(file: Path, file_format: str) -> None:
 
 
 async def report(settings: Settings, args: argparse.Namespace) -> int:
-    from handlers.consultations import service
     from handlers.consultations.papers import council as papers
     from handlers.consultations.papers import report as paper
 
@@ -353,6 +352,6 @@ async def report(settings: Settings, args: argparse.Namespace) -> int:
             told = await papers.council_report(session, args.code, calendar, now, settings.links)
         await asyncio.to_thread(paper.write, told, args.out, say)
         async with db.transaction() as session:
-            service.note(session, now, console.ACTOR, "report", "consultation", told.code)
+            acts.note(session, now, console.ACTOR, "report", "consultation", told.code)
     console.show(say("command-report-done", file=str(args.out)))
     return 0

@@ -21,6 +21,7 @@ from handlers.deeds.news import PUBLIC_STEPS
 from handlers.deeds.steps import CHANGED
 from storage.models.consultations import (
     CandidateKind,
+    ConsultationState,
     IdentityLevel,
     Openness,
     OpinionState,
@@ -99,6 +100,8 @@ DYNAMIC = {
         "place-day",
         "name-place-day",
     ],
+    "consultations-state-{}": _but(ConsultationState),
+    "consultations-ways-{}": _but(ConsultationState),
     "duty-{}": _but(DutyState),
     "calendar-state-{}": _but(DeadlineState),
     "calendar-kind-{}": _but(UnitKind),

@@ -14,6 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import DBAPIError
 
+from bot import acts
 from storage import schema
 from storage.db import Database
 from storage.models.office import Act
@@ -154,9 +155,11 @@ def test_asking_for_the_version_imports_no_alembic() -> None:
 async def test_awards_shipped_as_verified_that_nobody_verified_are_so_no_longer(
     db: Database,
 ) -> None:
+    """What an office compared itself, by the command that writes an act, stays compared."""
     await schema.migrate(db, schema.REVISIONS[2])
     async with db.transaction() as session:
-        for code in ("HCLD3", "LDTT"):
+        acts.note(session, NOW, "command", "change award", "award", "GK")
+        for code in ("HCLD3", "LDTT", "GK"):
             await session.execute(
                 text(
                     'INSERT INTO awards (code, name_vi, name_en, "group", level, for_kinds,'
@@ -168,4 +171,4 @@ async def test_awards_shipped_as_verified_that_nobody_verified_are_so_no_longer(
     await schema.migrate(db)
     async with db.reading() as session:
         found = await session.execute(text("SELECT code FROM awards WHERE verified"))
-        assert found.scalars().all() == ["LDTT"]
+        assert found.scalars().all() == ["GK"]

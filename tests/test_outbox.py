@@ -326,8 +326,8 @@ async def test_a_notice_that_could_not_be_sent_is_not_sent_at_night_either(
 async def test_a_line_that_is_down_for_long_loses_nothing(
     lite: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.outbox.MOST_ATTEMPTS", 2)
-    monkeypatch.setattr("bot.outbox.LATER", 21.0)
+    monkeypatch.setattr("bot.outbox.sending.MOST_ATTEMPTS", 2)
+    monkeypatch.setattr("bot.outbox.sending.LATER", 21.0)
     await lite.owes(MessageClass.REMINDER, await lite.meets(1))
     lite.server.faults.next("flood", "flood")
     async with lite.sending():
@@ -339,8 +339,8 @@ async def test_a_line_that_is_down_for_long_loses_nothing(
 async def test_a_lease_is_renewed_while_its_process_lives(
     lite: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bot.outbox.LEASE", timedelta(seconds=6))
-    monkeypatch.setattr("bot.outbox.RENEWAL", timedelta(seconds=0.5))
+    monkeypatch.setattr("bot.outbox.claims.LEASE", timedelta(seconds=6))
+    monkeypatch.setattr("bot.outbox.claims.RENEWAL", timedelta(seconds=0.5))
     await lite.owes(MessageClass.NOTICE, await lite.meets(1))
     lite.server.faults.retry_after = 8
     lite.server.faults.next("flood")

@@ -143,7 +143,9 @@ def test_what_cannot_be_published_is_refused_in_a_sentence(
 
 
 def test_an_office_says_which_awards_need_a_consultation_and_by_what(demo: Desk) -> None:
-    assert "GK · Giấy khen · không phải lấy ý kiến" in demo.types("award").out
+    listed = demo.types("award").out
+    assert "GK · Giấy khen · không phải lấy ý kiến · CHƯA ĐỐI CHIẾU" in listed
+    assert "đã đối chiếu" not in listed
     shown = demo.types("award", "hcld3").out
     assert "HCLD3 · Huân chương Lao động hạng Ba · phải lấy ý kiến · CHƯA ĐỐI CHIẾU" in shown
     said = demo.types(

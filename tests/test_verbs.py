@@ -400,6 +400,14 @@ def test_a_moved_end_shows_the_old_one(demo: Desk) -> None:
     assert "hạn cũ" in said.out
 
 
+def test_a_step_that_cannot_be_taken_says_where_it_stands_and_what_can_be_done(
+    demo: Desk,
+) -> None:
+    said = demo.types("publish", demo.codes[-1])
+    assert said.code == 1
+    assert "đang ở bước: đang lấy ý kiến. Việc làm tiếp được: chờ hết hạn" in said.err
+
+
 def test_an_unknown_code_is_said_to_be_unknown(demo: Desk) -> None:
     said = demo.types("publish", "NOT-THERE")
     assert said.code == 1

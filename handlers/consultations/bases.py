@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import acts
 from bot.replies import UserError
-from handlers.consultations.service import note
 from storage.models.consultations import Consultation
 
 Basis = Mapping[str, Any]
@@ -49,4 +49,4 @@ def mark(
     rows[number - 1] |= found
     asked.legal_bases = rows
     said = "; ".join(f"{name}={value}" for name, value in found.items())
-    note(session, now, actor, "mark basis", "consultation", asked.id, f"{number}: {said}")
+    acts.note(session, now, actor, "mark basis", "consultation", asked.id, f"{number}: {said}")

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import acts
 from bot.clock import (
     VIETNAM,
     Calendar,
@@ -282,7 +283,7 @@ async def _decide(scene: _Scene, opinion: Opinion, told: dict[str, Any], at: dat
             opinion.handling = told["handling"]
             opinion.handled_by, opinion.handled_at = scene.officer.id, at + timedelta(days=1)
         actor = f"officer:{scene.officer.id}"
-        service.note(scene.session, at, actor, f"make {state}", "opinion", opinion.id)
+        acts.note(scene.session, at, actor, f"make {state}", "opinion", opinion.id)
 
 
 async def _matter(

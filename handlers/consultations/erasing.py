@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import chat_lines, receipts, replies
+from bot import acts, chat_lines, receipts, replies
 from bot.vault import Vault
 from handlers.consultations import service
 from storage.models.consultations import (
@@ -72,7 +72,7 @@ async def erase(
     opinion.text = opinion.reason = ""
     service.forget_handling(opinion)
     opinion.contact_id, opinion.state = None, OpinionState.ERASED
-    service.note(session, now, "citizen", "erase", "opinion", opinion.id)
+    acts.note(session, now, "citizen", "erase", "opinion", opinion.id)
     return file_ids
 
 
@@ -91,7 +91,7 @@ async def erase_matter(
         service.forget(await session.get_one(Person, matter.person_id), now)
     matter.sealed = vault.seal_system(b"", service.SEALED_MATTERS)
     matter.file_ids, matter.contact_id, matter.state = [], None, MatterState.ERASED
-    service.note(session, now, "citizen", "erase", "matter", matter.id)
+    acts.note(session, now, "citizen", "erase", "matter", matter.id)
     await session.flush()
     return file_ids
 

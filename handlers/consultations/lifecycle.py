@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time
 from sqlalchemy import exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import acts
 from bot.clock import (
     VIETNAM,
     Calendar,
@@ -20,8 +21,7 @@ from bot.clock import (
     load_calendar,
     window_end,
 )
-from bot.replies import Until, UserError
-from handlers.consultations.service import note
+from bot.replies import Until, UserError, Word
 from storage.models.base import new_id
 from storage.models.consultations import (
     Consultation,
@@ -90,8 +90,17 @@ def become(
     try:
         asked.become(new)
     except ForbiddenTransition:
-        raise UserError("consultations-forbidden-step", code=asked.code) from None
-    note(session, now, actor, f"make {new}", "consultation", asked.id, reason)
+        raise forbidden(asked) from None
+    acts.note(session, now, actor, f"make {new}", "consultation", asked.id, reason)
+
+
+def forbidden(asked: Consultation) -> UserError:
+    """Says where it stands, and what may be done from there."""
+    state = ConsultationState(asked.state)
+    return UserError(
+        "consultations-forbidden-step", code=asked.code,
+        state=Word(f"consultations-state-{state}"), ways=Word(f"consultations-ways-{state}"),
+    )  # fmt: skip
 
 
 async def publish(session: AsyncSession, asked: Consultation, actor: str, now: datetime) -> None:
@@ -102,7 +111,7 @@ async def publish(session: AsyncSession, asked: Consultation, actor: str, now: d
     if not asked.candidates:
         raise UserError("consultations-no-candidates", code=asked.code)
     if asked.state not in (ConsultationState.DRAFT, ConsultationState.APPROVED):
-        raise UserError("consultations-forbidden-step", code=asked.code)
+        raise forbidden(asked)
     if asked.state == ConsultationState.DRAFT:
         become(session, asked, ConsultationState.APPROVED, actor, now)
     if asked.posted_on is None:
@@ -159,14 +168,14 @@ async def move_end(
         ConsultationState.OPEN,
         ConsultationState.SUSPENDED,
     ):
-        raise UserError("consultations-forbidden-step", code=asked.code)
+        raise forbidden(asked)
     if closes_at == asked.closes_at:
         raise UserError("consultations-move-same", closes=Until(closes_at))
     if asked.computed_ends_at and closes_at < asked.computed_ends_at:
         raise UserError("consultations-move-too-short", computed=Until(asked.computed_ends_at))
     _refuse_day_off(await load_calendar(session), closing_day(closes_at))
     _change_end(session, asked, closes_at, words, now)
-    note(session, now, actor, "move end", "consultation", asked.id, words)
+    acts.note(session, now, actor, "move end", "consultation", asked.id, words)
 
 
 def checked_reason(reason: str) -> str:
@@ -244,7 +253,7 @@ def recount(session: AsyncSession, found: Recount, reason: str, actor: str, now:
     asked.computed_ends_at = found.computed_now
     if found.closes_now != found.closes_before:
         _change_end(session, asked, found.closes_now, reason, now)
-    note(session, now, actor, "recount end", "consultation", asked.id, reason)
+    acts.note(session, now, actor, "recount end", "consultation", asked.id, reason)
 
 
 def record_posting(
@@ -265,7 +274,7 @@ def record_posting(
     if at > now:
         raise UserError("consultations-posting-to-come", at=at)
     session.add(Publication(id=new_id(), consultation_id=asked.id, medium=medium, at=at, url=url))
-    note(session, now, actor, "record posting", "consultation", asked.id, f"{medium} {url}")
+    acts.note(session, now, actor, "record posting", "consultation", asked.id, f"{medium} {url}")
 
 
 def keep_late(
@@ -280,7 +289,9 @@ def keep_late(
     ):
         raise UserError("consultations-late-rule-fixed", code=asked.code)
     asked.keeps_late = keeps
-    note(session, now, actor, "keep late" if keeps else "refuse late", "consultation", asked.id)
+    acts.note(
+        session, now, actor, "keep late" if keeps else "refuse late", "consultation", asked.id
+    )
 
 
 async def changes(session: AsyncSession, asked: Consultation) -> Sequence[ScheduleChange]:

@@ -8,9 +8,9 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
+from bot import acts
 from bot.media import Stored
 from bot.replies import UserError
-from handlers.consultations.service import note
 from storage.models.base import new_id
 from storage.models.consultations import (
     Candidate,
@@ -51,7 +51,7 @@ async def give_portrait(
     old, about.portrait_id = about.portrait_id, await _publish(session, taken, now)
     await session.flush()
     await discard(session, old)
-    note(session, now, actor, "give portrait", "candidate", about.id, taken.name)
+    acts.note(session, now, actor, "give portrait", "candidate", about.id, taken.name)
 
 
 async def add_document(
@@ -67,7 +67,7 @@ async def add_document(
         raise UserError("consultations-document-twice", title=shown, name=about.name)
     file_id = await _publish(session, taken, now)
     about.documents.append(CandidateDocument(id=new_id(), title=shown, file_id=file_id))
-    note(session, now, actor, "add document", "candidate", about.id, shown)
+    acts.note(session, now, actor, "add document", "candidate", about.id, shown)
     return shown
 
 
@@ -82,7 +82,7 @@ async def take_back_portrait(
     old, about.portrait_id = about.portrait_id, None
     await session.flush()
     await discard(session, old)
-    note(session, now, actor, "take back portrait", "candidate", about.id, reason)
+    acts.note(session, now, actor, "take back portrait", "candidate", about.id, reason)
 
 
 async def take_back_document(
@@ -99,7 +99,9 @@ async def take_back_document(
     await session.delete(paper)
     await session.flush()
     await discard(session, paper.file_id)
-    note(session, now, actor, "take back document", "candidate", about.id, f"{title}: {reason}")
+    acts.note(
+        session, now, actor, "take back document", "candidate", about.id, f"{title}: {reason}"
+    )
 
 
 async def discard(session: AsyncSession, file_id: str | None) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
-from bot import receipts
+from bot import acts, receipts
 from bot.identity import forget as forget
 from bot.identity import identity as identity
 from bot.identity import new_person as new_person
@@ -37,7 +37,7 @@ from storage.models.consultations import (
     RestrictedMatter,
     Stance,
 )
-from storage.models.office import Act, Office
+from storage.models.office import Office
 from storage.models.people import Person
 
 LONGEST_OPINION = 8000
@@ -272,7 +272,7 @@ async def give_opinion(
         session.add(_version(opinion, now))
     await add_files(session, opinion, draft.file_ids)
     code = await receipts.issue(session, vault, "opinion", opinion.id, now)
-    note(session, now, "citizen", "replace" if earlier else "file", "opinion", opinion.id)
+    acts.note(session, now, "citizen", "replace" if earlier else "file", "opinion", opinion.id)
     await session.flush()
     return Filed(code, opinion)
 
@@ -394,7 +394,7 @@ async def hand_over_matter(
         state=MatterState.NEW,
     )
     session.add(matter)
-    note(session, now, "citizen", "hand over", "matter", matter.id)
+    acts.note(session, now, "citizen", "hand over", "matter", matter.id)
     return await receipts.issue(session, vault, "matter", matter.id, now)
 
 
@@ -421,7 +421,7 @@ async def add_to_matter(
     refuse_many_files(len(file_ids), len(matter.file_ids) + len(file_ids))
     matter.sealed = vault.seal_system(f"{known}\n\n{added}".encode(), SEALED_MATTERS)
     matter.file_ids = [*matter.file_ids, *file_ids]
-    note(session, now, "citizen", "add", "matter", matter.id)
+    acts.note(session, now, "citizen", "add", "matter", matter.id)
 
 
 def refuse_closed(matter: RestrictedMatter) -> None:
@@ -498,7 +498,7 @@ async def answer_office(
         CaseMessage(id=new_id(), opinion_id=opinion.id, from_office=False, text=words, at=now)
     )
     await add_files(session, opinion, file_ids)
-    note(session, now, "citizen", "answer", "opinion", opinion.id)
+    acts.note(session, now, "citizen", "answer", "opinion", opinion.id)
 
 
 async def withdraw(session: AsyncSession, opinion: Opinion, now: datetime) -> None:
@@ -507,7 +507,7 @@ async def withdraw(session: AsyncSession, opinion: Opinion, now: datetime) -> No
     if opinion.consultation.openness(now) is not Openness.OPEN:
         raise await refusal(session, opinion.consultation, opinion.consultation.openness(now))
     opinion.state = OpinionState.WITHDRAWN
-    note(session, now, "citizen", "withdraw", "opinion", opinion.id)
+    acts.note(session, now, "citizen", "withdraw", "opinion", opinion.id)
 
 
 _ENDED = (OpinionState.WITHDRAWN, OpinionState.ERASED, OpinionState.RESTRICTED)
@@ -538,18 +538,3 @@ async def lacking_identity(
     person = await session.get(Person, person_id) if person_id else None
     known = identity(vault, person)
     return next((one for one in REQUIRED[level] if one not in known), None)
-
-
-def note(
-    session: AsyncSession,
-    now: datetime,
-    actor: str,
-    verb: str,
-    kind: str,
-    object_id: str,
-    reason: str = "",
-) -> None:
-    """One line in the log of acts."""
-    session.add(
-        Act(at=now, actor=actor, verb=verb, object_kind=kind, object_id=object_id, reason=reason)
-    )

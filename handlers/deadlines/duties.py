@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Select, case, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import acts
 from bot.replies import UserError, Word
 from handlers.deadlines.reminders.ladder import AGAIN
 from storage.models.base import new_id
@@ -18,7 +19,6 @@ from storage.models.deadlines import (
     Duty,
     DutyState,
 )
-from storage.models.office import Act
 from storage.models.reminders import WAITING, Reminder, ReminderState
 from storage.models.units import Unit, UnitKind
 
@@ -65,7 +65,7 @@ async def become(
         duty.late = now >= due_at(deadline, duty)
     if state not in OPEN_DUTIES:
         await silence(session, duty, state, now)
-    note(session, now, actor, f"duty {state}", "duty", duty.id, reason)
+    acts.note(session, now, actor, f"duty {state}", "duty", duty.id, reason)
 
 
 async def silence(session: AsyncSession, duty: Duty, reason: str, now: datetime) -> None:
@@ -135,21 +135,3 @@ async def ensure_for_unit(session: AsyncSession, unit: Unit, now: datetime) -> N
     )
     for deadline in armed.all():
         await ensure(session, deadline, now)
-
-
-def note(
-    session: AsyncSession,
-    now: datetime,
-    actor: str,
-    verb: str,
-    kind: str,
-    object_id: str,
-    reason: str = "",
-) -> None:
-    """A line in the log of acts."""
-    session.add(
-        Act(
-            at=now, actor=actor, verb=verb, object_kind=kind, object_id=object_id,
-            reason=reason[:1000],
-        )
-    )  # fmt: skip

@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import acts
 from bot.replies import UserError, Word
 from storage.models.deeds import (
     DEED_TRANSITIONS,
@@ -26,7 +27,7 @@ from storage.models.deeds import (
     DeedSummary,
     Known,
 )
-from storage.models.office import Act, Officer
+from storage.models.office import Officer
 
 LONGEST_REASON = 1000
 CITIZEN = "citizen"
@@ -88,13 +89,8 @@ def cannot(deed: Deed) -> UserError:
 def note(
     session: AsyncSession, now: datetime, actor: str, verb: str, deed_id: str, reason: str = ""
 ) -> None:
-    """A line in the log of acts."""
-    session.add(
-        Act(
-            at=now, actor=actor, verb=verb, object_kind="deed", object_id=deed_id,
-            reason=reason[:LONGEST_REASON],
-        )
-    )  # fmt: skip
+    """A line of the log of acts about a deed."""
+    acts.note(session, now, actor, verb, "deed", deed_id, reason)
 
 
 # What a state rests on

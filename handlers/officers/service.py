@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import acts
 from bot.contacts import Contact
 from bot.limits import Limit
 from bot.replies import UserError
 from bot.vault import Vault
 from storage.models.base import new_id
-from storage.models.office import Act, Invitation, Office, Officer, Role
+from storage.models.office import Invitation, Office, Officer, Role
 
 WRONG_INVITATIONS = Limit("invitation", 10, minutes=60)
 """Per contact. The chat counts a miss itself, because a UserError would undo the count."""
@@ -44,7 +45,7 @@ def invite(
         fingerprint=vault.fingerprint("invitation", code), expires_at=now + timedelta(days=days),
     )  # fmt: skip
     session.add(row)
-    _note(session, now, "command", "invite", "invitation", row.id)
+    acts.note(session, now, "command", "invite", "invitation", row.id)
     return code
 
 
@@ -84,7 +85,7 @@ def _take_on(
         role=invitation.role, name=invitation.name, joined_at=now,
     )  # fmt: skip
     session.add(officer)
-    _note(session, now, f"officer:{officer.id}", "join", "officer", officer.id)
+    acts.note(session, now, f"officer:{officer.id}", "join", "officer", officer.id)
     return officer
 
 
@@ -123,18 +124,4 @@ def revoke(
 ) -> None:
     """Holds from the next press on: every act asks the row again. The row itself stays."""
     officer.revoked_at = now
-    _note(session, now, actor, "revoke", "officer", officer.id, reason)
-
-
-def _note(
-    session: AsyncSession,
-    now: datetime,
-    actor: str,
-    verb: str,
-    kind: str,
-    object_id: str,
-    reason: str = "",
-) -> None:
-    session.add(
-        Act(at=now, actor=actor, verb=verb, object_kind=kind, object_id=object_id, reason=reason)
-    )
+    acts.note(session, now, actor, "revoke", "officer", officer.id, reason)

@@ -17,7 +17,13 @@ from handlers.consultations import bases, lifecycle, service
 from handlers.consultations.papers import intake, spreadsheet
 from storage import schema
 from storage.db import Database
-from storage.models.consultations import Candidate, Consultation, ConsultationState, Publication
+from storage.models.consultations import (
+    Award,
+    Candidate,
+    Consultation,
+    ConsultationState,
+    Publication,
+)
 from storage.models.office import Act, Office
 from storage.seed import load_catalogue
 from tests.consultations.papers import VI
@@ -326,4 +332,9 @@ async def test_an_award_that_needs_no_consultation_is_remarked_upon(
     plan = await _import(db, _spreadsheet(tmp_path / "a.xlsx", (row,)))
     assert not plan.has_errors
     assert "neuguong award GK --consultation yes" in _words(plan)
+    assert "theo danh mục (mục này chưa đối chiếu với văn bản gốc)" in _words(plan)
+    async with db.transaction() as session:
+        (await session.get_one(Award, "GK")).verified = True
+    compared = await _import(db, _spreadsheet(tmp_path / "c.xlsx", (row,)))
+    assert "theo danh mục, hình thức này không phải" in _words(compared)
     assert "neuguong award" not in _words(await _import(db, _spreadsheet(tmp_path / "b.xlsx")))

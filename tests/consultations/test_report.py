@@ -389,9 +389,28 @@ def test_the_report_exists_in_english_too(tmp_path: Path) -> None:
 
 
 def test_a_signature_is_never_alone_on_its_page(tmp_path: Path) -> None:
-    """It brings the closing words with it, and room for remarks above them."""
+    """It brings the closing words with it, whole, and they name the matter it is put under."""
     body = written(tmp_path, WHOLE).paragraphs
-    closing = next(i for i, p in enumerate(body) if p.text.startswith("Trên đây là báo cáo"))
-    assert [bool(p.paragraph_format.keep_with_next) for p in body[closing - 4 : closing + 2]] == [
-        *(False, False, True, True, True, True)
-    ]
+    at = next(i for i, p in enumerate(body) if p.text.startswith("Trên đây là báo cáo"))
+    closing, gap = body[at : at + 2]
+    assert f"“{WHOLE.title}”, mã đợt: TB-12" in closing.text
+    assert closing.paragraph_format.keep_together
+    for paragraph in (closing, gap):
+        assert paragraph.paragraph_format.keep_with_next
+    signature = gap._p.getnext()
+    assert signature.tag == qn("w:tbl")
+    assert signature.findall(f".//{qn('w:cantSplit')}"), "it is not torn between two pages"
+
+
+def test_what_moves_with_the_signature_leaves_little_of_a_page_unfilled(tmp_path: Path) -> None:
+    """The lines for remarks fill the page before it, and nothing behind it opens another one."""
+    document = written(tmp_path, WHOLE)
+    body = document.paragraphs
+    at = next(i for i, p in enumerate(body) if p.text.startswith("Trên đây là báo cáo"))
+    lines = body[at - 4 : at]
+    assert [p.text for p in lines] == ["\t"] * 4
+    assert not any(p.paragraph_format.keep_with_next for p in lines)
+    heights = [p.paragraph_format.line_spacing for p in body[at + 1 :]]
+    assert heights == [Pt(6), Pt(1)]
+    end = [e.tag for e in document.element.body][-3:]
+    assert end == [qn("w:tbl"), qn("w:p"), qn("w:sectPr")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -82,6 +82,26 @@ async def test_the_list_shows_the_open_one_first_with_its_closing_and_its_day(si
     assert page.text.index("đợt AH-2026-01") < page.text.index("đợt AH-2026-00")
     assert "24:00 thứ Ba, ngày 01/12/2026" in page.text
     assert "ngày thứ 4 trong 10" in page.text
+
+
+@pytest.mark.parametrize(
+    ("at", "told"),
+    [
+        (datetime(2026, 11, 16, 3, tzinfo=UTC), "Ngày đăng không tính"),
+        (
+            datetime(2026, 11, 21, 3, tzinfo=UTC),
+            "Hôm nay (thứ Bảy, ngày 21/11/2026) là ngày nghỉ, không tính; đã qua 4 trong 10 ngày",
+        ),
+        (datetime(2026, 11, 24, 3, tzinfo=UTC), "ngày 24/11/2026) là ngày nghỉ, không tính; đã"),
+        (datetime(2026, 11, 25, 3, tzinfo=UTC), "ngày 25/11/2026) là ngày thứ 6 trong 10"),
+    ],
+)
+async def test_a_day_off_is_not_called_a_day_of_the_window(
+    site: Site, at: datetime, told: str
+) -> None:
+    site.now = at
+    assert told in (await site.get("/")).text
+    assert told in (await site.get(f"/c/{CODE}")).text
 
 
 async def test_a_consultation_shows_how_its_window_is_counted_and_moved(site: Site) -> None:

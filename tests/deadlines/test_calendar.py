@@ -119,7 +119,7 @@ def test_every_template_says_what_it_rests_on_and_none_claims_what_was_not_read(
         assert set(one.for_kinds) <= set(UnitKind), one.code
         assert not one.variant_of or one.variant_of in found
         assert len(f"{one.code}-2027-BNV") <= 48
-    assert {code for code, one in found.items() if one.verified} == {"NGAY_TDYN"}
+    assert not [code for code, one in found.items() if one.verified]
 
 
 def test_registering_is_never_called_a_duty_of_the_law() -> None:

@@ -19,14 +19,16 @@ from bot import i18n
 from bot.clock import (
     VIETNAM,
     Calendar,
+    DayUnit,
     OutsideCoverage,
     SpecialDay,
     day_number,
     load_calendar,
+    local_day,
     skipped_days,
     worked_weekends,
 )
-from bot.replies import Reply, Until, UserError, Word
+from bot.replies import Reply, Until, UserError, Word, reply
 from bot.web.server import locale_of, page, services, session_of
 from handlers.consultations import bases, lifecycle, service
 from storage.models.consultations import (
@@ -66,8 +68,8 @@ class Summary:
     openness: Openness
     opens: datetime | None
     closes: Until
-    day: tuple[int, int] | None
-    """(4, 10) for "day 4 of 10"; None when it is not open or cannot be counted."""
+    day: Reply | None
+    """"Day 4 of 10"; None when it is not open or cannot be counted."""
     candidates: int
 
     @property
@@ -171,14 +173,24 @@ def _counted(calendar: Calendar, asked: Consultation) -> Counted | None:
         return None
 
 
-def _day(calendar: Calendar, asked: Consultation, now: datetime) -> tuple[int, int] | None:
-    posted_at = _posted_at(asked)
+def _day(calendar: Calendar, asked: Consultation, now: datetime) -> Reply | None:
+    """Which day of the window today is; on a day off, which of how many are over."""
+    posted_at, window, today = _posted_at(asked), lifecycle.window(asked), local_day(now)
     if posted_at is None:
         return None
     try:
-        return day_number(calendar, posted_at, lifecycle.window(asked), now)
+        found = day_number(calendar, posted_at, window, now)
+        is_off = window.unit is DayUnit.WORKING and not calendar.is_working_day(today)
     except OutsideCoverage:
         return None
+    if found is None:
+        return None
+    day, days = found
+    if not day:
+        return reply("pages-day-zero", days=days)
+    if is_off:
+        return reply("pages-day-off", day=day, days=days, today=today)
+    return reply("pages-day-of", day=day, days=days, today=today)
 
 
 def _posted_at(asked: Consultation) -> datetime | None:

@@ -90,8 +90,10 @@ class Paper:
             self._centred(say("papers-to", addressee=frame.addressee), before=6, after=6)
 
     def foot(self, frame: Frame, say: Say) -> None:
-        gap = self._doc.add_paragraph().paragraph_format
-        gap.space_after, gap.keep_with_next = Pt(0), True
+        """As low as it can be: what does not fit moves whole, and leaves its room unfilled."""
+        gap = self._doc.add_paragraph()
+        gap.paragraph_format.keep_with_next = True
+        _spacing(gap, before=0, after=0, size=6)
         left, right = self._columns(80, 85).rows[0].cells
         heading = left.paragraphs[0]
         _write(heading, say("papers-receivers"), size=12, bold=True, italic=True, align=_LEFT)
@@ -105,6 +107,8 @@ class Paper:
         for _ in range(4):
             _write(right.add_paragraph(), "", size=14, align=_CENTRE)
         _write(right.add_paragraph(), "……………………………", size=14, bold=True, align=_CENTRE)
+        # Word ends every file with a paragraph; one of its own height could open an empty page.
+        _spacing(self._doc.add_paragraph(), before=0, after=0, size=1)
 
     def basis(self, text: str) -> None:
         self._body(text, italic=True)
@@ -121,8 +125,9 @@ class Paper:
         self._body(text)
 
     def last_words(self, text: str) -> None:
-        """Stays with the signature: a page with a signature alone proves nothing."""
-        self._body(text, keep=True)
+        """Stays whole with the signature, and names the matter: a page with a signature alone
+        could be put under any paper."""
+        self._body(text, keep=True).paragraph_format.keep_together = True
 
     def warning(self, text: str) -> None:
         self._body(text, bold=True, italic=True)
@@ -139,11 +144,10 @@ class Paper:
         """Small print under a table: what its figures are."""
         self._body(text, italic=True, size=_SMALL)
 
-    def blank_lines(self, count: int, with_next: int = 0) -> None:
-        """Dotted lines across the page, for writing on; the last ones stay with what follows."""
-        for left in range(count, 0, -1):
+    def blank_lines(self, count: int) -> None:
+        """Dotted lines across the page, for writing on."""
+        for _ in range(count):
             paragraph = self._doc.add_paragraph()
-            paragraph.paragraph_format.keep_with_next = left <= with_next
             paragraph.paragraph_format.tab_stops.add_tab_stop(Mm(_WIDTH_MM), *_DOTTED)
             _spacing(paragraph, before=0, after=6)
             _run(paragraph, "\t", _BODY)

@@ -19,7 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
-from bot import intake
+from bot import acts, intake
 from bot.clock import Calendar, OutsideCoverage, end_of_day, local_day
 from bot.intake import Action as Action
 from bot.intake import Say
@@ -30,7 +30,6 @@ from handlers.consultations.papers import draft as read
 from handlers.consultations.papers import intake_candidates
 from handlers.consultations.papers.intake_candidates import Fields
 from handlers.consultations.papers.usual_window import UsualWindow, usual_window
-from handlers.consultations.service import note
 from storage.models.base import new_id
 from storage.models.consultations import (
     Award,
@@ -173,7 +172,7 @@ async def _create(making: _Making, notice: read.Notice) -> None:
     making.lines.append(Line("create", notice.code))
     await making.session.flush()
     await _media(making, asked, notice)
-    note(making.session, making.now, making.actor, "import", "consultation", asked.id)
+    acts.note(making.session, making.now, making.actor, "import", "consultation", asked.id)
     await _candidates(making, asked, notice)
     _schedule(making, asked)
 
@@ -190,7 +189,7 @@ async def _update(making: _Making, asked: Consultation, notice: read.Notice) -> 
         changed = (*changed, "media")
     making.lines.append(Line("update" if changed else "unchanged", asked.code, changed=changed))
     if await _candidates(making, asked, notice) or changed:
-        note(making.session, making.now, making.actor, "import", "consultation", asked.id)
+        acts.note(making.session, making.now, making.actor, "import", "consultation", asked.id)
     _schedule(making, asked)
 
 
@@ -326,7 +325,9 @@ async def _remark_on_awards(making: _Making, notice: read.Notice) -> None:
     )
     for award in found:
         args = {"code": notice.code, "award": award.name_vi, "award_code": award.code}
-        making.problem("intake-award-needs-none", "warning", **args)
+        compared = "intake-award-needs-none"
+        key = compared if award.verified else "intake-award-needs-none-unverified"
+        making.problem(key, "warning", **args)
 
 
 def _range(error: OutsideCoverage) -> dict[str, str]:

@@ -476,9 +476,9 @@ def _restricted(paper: Paper, report: CouncilReport, say: Say) -> None:
 
 def _closing(paper: Paper, report: CouncilReport, say: Say) -> None:
     paper.part(say("papers-report-part-remarks"))
-    # A signature that has a page to itself could be put under any paper.
-    paper.blank_lines(4, with_next=2)
-    paper.last_words(say("papers-report-closing", agency=report.agency))
+    paper.blank_lines(4)
+    args = {"agency": report.agency, "title": clean(report.title), "code": report.code}
+    paper.last_words(say("papers-report-closing", **args))
 
 
 def _channel(code: str, say: Say) -> str:

@@ -12,10 +12,10 @@ from aiogram import Router
 from aiogram.types import CallbackQuery
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import acts
 from bot.config import Settings
 from bot.replies import Picture, Reply, choice, link, reply
 from bot.vault import Vault
-from handlers.consultations import service
 from handlers.consultations.review import reading_links, rights
 from handlers.consultations.review import service as review
 from handlers.consultations.review.officers_only import Pressed, guarded
@@ -48,7 +48,7 @@ async def send_files(
 ) -> Reply:
     """Clean copies of pictures here; everything else by a private link, as it came."""
     case = await review.held(session, officer, pressed.id)
-    service.note(session, now, rights.actor(officer), "read files", "opinion", pressed.id)
+    acts.note(session, now, rights.actor(officer), "read files", "opinion", pressed.id)
     pictures = [file for file in case.files if file.kind == "image"]
     shown = [
         Reply(

@@ -9,8 +9,8 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
+from bot import acts
 from bot.replies import UserError
-from handlers.consultations import service
 from handlers.consultations.review import rights
 from handlers.consultations.review import service as review
 from storage.models.consultations import Consultation, Opinion, OpinionState, Stance
@@ -42,7 +42,7 @@ async def note_result(
         raise UserError("review-handling-not-accepted")
     opinion.handling = review.checked_words(text)
     opinion.handled_by, opinion.handled_at = officer.id, now
-    service.note(session, now, rights.actor(officer), "note result", "opinion", opinion_id)
+    acts.note(session, now, rights.actor(officer), "note result", "opinion", opinion_id)
     return opinion
 
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import outbox
+from bot import acts, outbox
 from bot.replies import UserError, Word, reply
 from bot.vault import Vault
 from handlers.consultations import service
@@ -90,8 +90,8 @@ async def move_to_restricted(
         .where(Receipt.subject_kind == "opinion", Receipt.subject_id == opinion.id)
         .values(subject_kind="matter", subject_id=matter.id)
     )
-    service.note(session, now, rights.actor(officer), "restrict", "opinion", opinion_id)
-    service.note(session, now, rights.actor(officer), "hand over", "matter", matter.id)
+    acts.note(session, now, rights.actor(officer), "restrict", "opinion", opinion_id)
+    acts.note(session, now, rights.actor(officer), "hand over", "matter", matter.id)
     if matter.contact_id is not None:
         office = await session.get_one(Office, matter.office_id)
         told = reply("review-told-restricted", office=office.denunciation_office or office.name)
@@ -189,7 +189,7 @@ async def open_matter(
     asked = await session.get_one(Consultation, matter.consultation_id)
     person = await session.get(Person, matter.person_id) if matter.person_id else None
     files = await session.scalars(select(StoredFile).where(StoredFile.id.in_(matter.file_ids)))
-    service.note(session, now, rights.actor(officer), "read", "matter", matter.id)
+    acts.note(session, now, rights.actor(officer), "read", "matter", matter.id)
     return Reading(
         matter, vault.unseal_system(matter.sealed, service.SEALED_MATTERS).decode(),
         service.identity(vault, person), files.all(), candidate.name, asked.title,
@@ -210,7 +210,7 @@ async def mark(
     if new not in STEPS[MatterState(matter.state)]:
         raise UserError("review-matter-done-already")
     matter.state = new
-    service.note(session, now, rights.actor(officer), f"mark {new}", "matter", matter.id, words)
+    acts.note(session, now, rights.actor(officer), f"mark {new}", "matter", matter.id, words)
     return matter
 
 
@@ -219,6 +219,6 @@ async def declare_involvement(
 ) -> None:
     """Shuts this officer out of everything on the candidate, matters and opinions alike."""
     matter = await reach(session, officer, matter_id)
-    service.note(
+    acts.note(
         session, now, rights.actor(officer), rights.INVOLVED, "candidate", matter.candidate_id
     )

@@ -115,7 +115,7 @@ async def _turn(
     words = review.checked_words(reason)
     # An approved one may become open too, but by being published, not from here.
     if new == ConsultationState.OPEN and asked.state != ConsultationState.SUSPENDED:
-        raise UserError("consultations-forbidden-step", code=asked.code)
+        raise lifecycle.forbidden(asked)
     lifecycle.become(session, asked, new, rights.actor(officer), now, words)
     return asked
 

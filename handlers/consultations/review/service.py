@@ -16,7 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
 
-from bot import i18n, outbox
+from bot import acts, i18n, outbox
 from bot.replies import Reply, UserError, Word, choice, reply
 from bot.text import tidy
 from bot.vault import Vault
@@ -77,7 +77,7 @@ async def open_opinion(
 ) -> Case:
     """Raises UserError when it is withdrawn, or none of this officer's business."""
     case = await held(session, officer, opinion_id)
-    service.note(session, now, rights.actor(officer), "read", "opinion", opinion_id)
+    acts.note(session, now, rights.actor(officer), "read", "opinion", opinion_id)
     return case
 
 
@@ -151,9 +151,7 @@ async def read_identity(
         return {}
     if not reason.strip():
         raise UserError("review-reason-needed")
-    service.note(
-        session, now, rights.actor(officer), "read identity", "opinion", opinion_id, reason
-    )
+    acts.note(session, now, rights.actor(officer), "read identity", "opinion", opinion_id, reason)
     return service.identity(vault, await session.get(Person, opinion.person_id))
 
 
@@ -171,7 +169,7 @@ async def accept(
     """Takes it into the record. Raises UserError when it changed since it was `seen`."""
     opinion = await _decide(session, officer, opinion_id, seen, OpinionState.ACCEPTED, now)
     opinion.reason = ""
-    service.note(session, now, rights.actor(officer), "accept", "opinion", opinion_id)
+    acts.note(session, now, rights.actor(officer), "accept", "opinion", opinion_id)
     _tell_author(session, vault, opinion, reply("review-told-accepted", **_about(opinion)), now)
     return opinion
 
@@ -191,7 +189,7 @@ async def set_aside(
         opinion.reason, cited = i18n.say(opinion.locale, reason.key), reason.key
     else:
         opinion.reason = reason = cited = checked_words(reason)
-    service.note(session, now, rights.actor(officer), "set aside", "opinion", opinion_id, cited)
+    acts.note(session, now, rights.actor(officer), "set aside", "opinion", opinion_id, cited)
     told = reply("review-told-set-aside", reason=reason, **_about(opinion))
     _tell_author(session, vault, opinion, told, now)
     return opinion
@@ -263,7 +261,7 @@ async def ask_author(
     session.add(
         CaseMessage(id=new_id(), opinion_id=opinion.id, from_office=True, text=words, at=now)
     )
-    service.note(session, now, rights.actor(officer), "ask", "opinion", opinion_id)
+    acts.note(session, now, rights.actor(officer), "ask", "opinion", opinion_id)
     asked = reply("review-told-question", question=words, **_about(opinion))
     return _tell_author(session, vault, opinion, asked, now)
 
@@ -303,7 +301,7 @@ async def declare_involvement(
     False when nobody else in the office may handle it then.
     """
     opinion = (await held(session, officer, opinion_id)).opinion
-    service.note(
+    acts.note(
         session, now, rights.actor(officer), rights.INVOLVED, "candidate", opinion.candidate_id
     )
     return bool(await rights.others(session, officer, opinion.candidate_id))

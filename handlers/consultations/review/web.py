@@ -8,10 +8,9 @@ import structlog
 from aiohttp import web
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import i18n
+from bot import acts, i18n
 from bot.replies import UserError
 from bot.web.server import Services, download, own_session, page, services
-from handlers.consultations import service
 from handlers.consultations.review import matters, reading_links, rights
 from handlers.consultations.review import service as review
 from handlers.consultations.review.reading_links import Reading
@@ -86,5 +85,5 @@ async def _file(
     file = await session.get(StoredFile, asked.detail)
     if file is None or file.id not in belonging:
         raise UserError("review-not-yours")
-    service.note(session, known.clock(), rights.actor(officer), "read", "file", file.id)
+    acts.note(session, known.clock(), rights.actor(officer), "read", "file", file.id)
     return file

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import acts
 from bot.clock import load_calendar
 from bot.replies import Until, UserError
 from bot.text import fold
@@ -109,5 +110,5 @@ async def _arm(session: AsyncSession, deadline: Deadline, actor: str, now: datet
     deadline.state, deadline.armed_at = DeadlineState.ARMED, now
     await session.flush()
     units = await duties.ensure(session, deadline, now)
-    duties.note(session, now, actor, "arm deadline", "deadline", deadline.id, f"{units} units")
+    acts.note(session, now, actor, "arm deadline", "deadline", deadline.id, f"{units} units")
     return Armed(deadline, units)

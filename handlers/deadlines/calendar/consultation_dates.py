@@ -14,7 +14,7 @@ import structlog
 from sqlalchemy import exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import i18n
+from bot import acts, i18n
 from bot.clock import (
     Calendar,
     OutsideCoverage,
@@ -160,7 +160,7 @@ async def _make(
     session.add(deadline)
     await session.flush()
     await duties.ensure(session, deadline, now)
-    duties.note(session, now, ACTOR, "add deadline", "deadline", deadline.id, asked.code)
+    acts.note(session, now, ACTOR, "add deadline", "deadline", deadline.id, asked.code)
 
 
 async def _free_code(session: AsyncSession, asked: Consultation, suffix: str) -> str:

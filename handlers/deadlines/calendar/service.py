@@ -15,6 +15,7 @@ from typing import Any, Literal, TypedDict
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import acts
 from bot.clock import Calendar, OutsideCoverage, closing_day, load_calendar, local_day
 from bot.replies import Until, UserError, reply
 from bot.vault import Vault
@@ -141,7 +142,7 @@ async def add(
     _take_over(deadline, terms)
     session.add(deadline)
     await session.flush()
-    duties.note(session, now, actor, "add deadline", "deadline", deadline.id)
+    acts.note(session, now, actor, "add deadline", "deadline", deadline.id)
     if deadline.urgent:
         _note_urgent(session, deadline, actor, now)
     return deadline
@@ -169,7 +170,7 @@ async def edit(
     await _follow(session, deadline, changed, actor, now)
     if changed:
         what = ", ".join(changed)
-        duties.note(session, now, actor, "edit deadline", "deadline", deadline.id, what)
+        acts.note(session, now, actor, "edit deadline", "deadline", deadline.id, what)
     return changed
 
 
@@ -211,7 +212,7 @@ async def _release_others(
 
 def _note_urgent(session: AsyncSession, deadline: Deadline, actor: str, now: datetime) -> None:
     verb = "make urgent" if deadline.urgent else "make not urgent"
-    duties.note(session, now, actor, verb, "deadline", deadline.id)
+    acts.note(session, now, actor, verb, "deadline", deadline.id)
 
 
 def _set_due(deadline: Deadline, due_at: datetime) -> None:
@@ -329,7 +330,7 @@ async def shift(
     if deadline.state == DeadlineState.ARMED:
         deadline.planned_until = max(deadline.planned_until or now, now)
         await duties.leave_date(session, deadline, now)
-    duties.note(session, now, actor, "move deadline", "deadline", deadline.id, reason)
+    acts.note(session, now, actor, "move deadline", "deadline", deadline.id, reason)
     await session.flush()
 
 
@@ -353,7 +354,7 @@ async def cancel(
         await duties.become(session, duty, DutyState.CANCELLED, actor, now, reason)
     await duties.skip_waiting(session, Reminder.deadline_id == deadline.id, "cancelled", now)
     deadline.state = DeadlineState.CANCELLED
-    duties.note(session, now, actor, "cancel deadline", "deadline", deadline.id, reason)
+    acts.note(session, now, actor, "cancel deadline", "deadline", deadline.id, reason)
     return told
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import acts
 from bot.clock import (
     Calendar,
     OutsideCoverage,
@@ -173,7 +174,7 @@ async def nudge(
                 rows.append(row)
     if rows:
         await session.execute(insert_ignoring(session, Reminder), rows)
-        duties.note(session, now, actor, "nudge", "cluster", shown.cluster.id, f"{len(told)}")
+        acts.note(session, now, actor, "nudge", "cluster", shown.cluster.id, f"{len(told)}")
     return Nudged(Counter(told.values()), len(again), sorted(unreached.values()))
 
 

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import receipts
+from bot import acts, receipts
 from bot.clock import closing_day
 from bot.replies import UserError, Word, choice
 from bot.text import tidy
@@ -288,7 +288,7 @@ async def ask_more_time(
     if not last < day <= last + FURTHEST:
         raise UserError("registration-more-time-bad-day", day=last)
     owing.duty.more_time_until, owing.duty.more_time_reason = day, words
-    duties.note(session, now, owing.post.actor, "ask more time", "duty", owing.duty.id, words)
+    acts.note(session, now, owing.post.actor, "ask more time", "duty", owing.duty.id, words)
 
 
 def _clear_request(duty: Duty) -> None:

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import acts
 from bot.clock import (
     VIETNAM,
     Calendar,
@@ -221,7 +222,7 @@ async def ask_more(
         return
     subject.duty.more_time_until, subject.duty.more_time_reason = asked
     actor = subject.post.actor
-    duties.note(session, now, actor, "ask more time", "duty", subject.duty.id, f"{day}: {reason}")
+    acts.note(session, now, actor, "ask more time", "duty", subject.duty.id, f"{day}: {reason}")
     await _tell_office(
         session, vault, subject, Reply("remind-office-more", {"day": day}), reason, now
     )
@@ -412,4 +413,4 @@ async def remind_again(
     row.state = ReminderState.DEFERRED if when.reason else ReminderState.PLANNED
     row.reason, row.at = when.reason, now
     actor = subject.post.actor
-    duties.note(session, now, actor, "remind again", "duty", subject.duty.id, step)
+    acts.note(session, now, actor, "remind again", "duty", subject.duty.id, step)

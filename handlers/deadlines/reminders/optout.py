@@ -9,11 +9,12 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import acts
 from bot.clock import local_day
 from bot.replies import Reply
 from bot.text import tidy
 from bot.vault import Vault
-from handlers.deadlines import duties, people
+from handlers.deadlines import people
 from handlers.deadlines.people import Post
 from handlers.deadlines.reminders import office, passing, recall
 from handlers.deadlines.reminders.passing import Lost
@@ -70,7 +71,7 @@ async def stop(
     await _take_back_queued(session, contact_id, now)
     await _skip_waiting(session, contact_id, now)
     for post in posts:
-        duties.note(session, now, post.actor, "opt out", "member", post.member.id)
+        acts.note(session, now, post.actor, "opt out", "member", post.member.id)
         owes = await has_mandatory(session, [post], now)
         key = "optout-office-mandatory" if owes else "optout-office"
         told = Reply(key, {"name": post.member.name, "unit": post.unit.name})
@@ -133,5 +134,5 @@ async def resume(session: AsyncSession, contact_id: int, now: datetime) -> bool:
     if resumed.scalar_one_or_none() is None:
         return False
     for post in await people.posts(session, contact_id):
-        duties.note(session, now, post.actor, "opt in", "member", post.member.id)
+        acts.note(session, now, post.actor, "opt in", "member", post.member.id)
     return True

@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import acts
 from bot.limits import Limit
 from bot.replies import UserError
 from bot.text import tidy
 from bot.vault import Vault
-from handlers.deadlines.duties import note
 from handlers.deadlines.units import codes, members
 from storage.models.base import new_id
 from storage.models.traffic import Installation
@@ -117,7 +117,7 @@ def _make(
         expires_at=now + timedelta(days=days),
     )  # fmt: skip
     session.add(row)
-    note(session, now, actor, "invite", "unit invitation", row.id)
+    acts.note(session, now, actor, "invite", "unit invitation", row.id)
     return code
 
 
@@ -149,7 +149,7 @@ def revoke(session: AsyncSession, row: UnitInvitation, actor: str, now: datetime
     if row.used_at is not None or row.revoked_at is not None:
         raise UserError("units-invitation-ended", name=row.name)
     row.revoked_at = now
-    note(session, now, actor, "revoke", "unit invitation", row.id)
+    acts.note(session, now, actor, "revoke", "unit invitation", row.id)
 
 
 async def accept(
@@ -206,7 +206,7 @@ async def _take_on(
     await session.flush()
     session.add(MemberAddress(member_id=member.id, contact_id=contact_id, added_at=now))
     row.used_at, row.member_id = now, member.id
-    note(session, now, f"member:{member.id}", "join", "member", member.id)
+    acts.note(session, now, f"member:{member.id}", "join", "member", member.id)
     return Joined(unit, member, "joined")
 
 
@@ -223,5 +223,5 @@ async def _add_channel(
         return Joined(unit, member, "again")
     row.used_at = now
     for one in added:
-        note(session, now, f"member:{one}", "add channel", "member", one)
+        acts.note(session, now, f"member:{one}", "add channel", "member", one)
     return Joined(unit, member, "channel")

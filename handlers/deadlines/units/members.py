@@ -13,8 +13,8 @@ from datetime import datetime
 from sqlalchemy import Select, Update, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot import acts
 from bot.replies import UserError
-from handlers.deadlines.duties import note
 from storage.models.office import Officer, Role
 from storage.models.people import Contact
 from storage.models.units import Member, MemberAddress, MemberRank, Unit, UnitInvitation
@@ -142,7 +142,7 @@ async def remove(
     """Holds from the next press on: every act asks the row again. The row itself stays."""
     member.left_at = now
     await session.execute(end_codes(member, now))
-    note(session, now, actor, "remove", "member", member.id, reason)
+    acts.note(session, now, actor, "remove", "member", member.id, reason)
 
 
 def end_codes(member: Member, now: datetime) -> Update:
@@ -221,7 +221,7 @@ async def drop_chat(session: AsyncSession, contact_id: int, chat: int, now: date
         )
     )
     for post in posts:
-        note(session, now, f"member:{post}", "drop channel", "member", post)
+        acts.note(session, now, f"member:{post}", "drop channel", "member", post)
 
 
 @dataclass(frozen=True)

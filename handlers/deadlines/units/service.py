@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import places
+from bot import acts, places
 from bot.replies import UserError
 from bot.text import plain
 from handlers.deadlines import duties
@@ -81,7 +81,7 @@ async def close(
     for duty in open_duties:
         await duties.become(session, duty, DutyState.CANCELLED, actor, now, reason)
     unit.closed_at = now
-    duties.note(session, now, actor, "close", "unit", unit.id, reason)
+    acts.note(session, now, actor, "close", "unit", unit.id, reason)
     return len(open_duties)
 
 
@@ -181,7 +181,7 @@ async def seat(
     else:
         row.rank = rank
     await session.flush()
-    duties.note(session, now, actor, f"seat {rank} {year}", "cluster", cluster.id, unit.code)
+    acts.note(session, now, actor, f"seat {rank} {year}", "cluster", cluster.id, unit.code)
     return True
 
 
@@ -216,5 +216,5 @@ async def renew(
         for one in new
     )
     if new:
-        duties.note(session, now, actor, f"renew {year}", "clusters", office_id)
+        acts.note(session, now, actor, f"renew {year}", "clusters", office_id)
     return len(new)

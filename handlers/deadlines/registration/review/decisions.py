@@ -13,7 +13,7 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import outbox
+from bot import acts, outbox
 from bot.clock import OutsideCoverage, end_of_day, load_calendar
 from bot.replies import Reply, Until, UserError, Word, choice, reply
 from bot.vault import Vault
@@ -186,7 +186,7 @@ async def read(
     session: AsyncSession, vault: Vault, officer: Officer, duty_id: str, now: datetime
 ) -> Case:
     found = await held(session, vault, officer, duty_id)
-    duties.note(session, now, rights.actor(officer), "read", "duty", duty_id)
+    acts.note(session, now, rights.actor(officer), "read", "duty", duty_id)
     return found
 
 
@@ -370,7 +370,7 @@ def _asked(found: Case) -> date:
 
 
 def _note(judging: Judging, verb: str, reason: str) -> None:
-    duties.note(judging.session, judging.now, judging.actor, verb, "duty", judging.duty_id, reason)
+    acts.note(judging.session, judging.now, judging.actor, verb, "duty", judging.duty_id, reason)
 
 
 # The unit's people

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import structlog
 from aiohttp import web
 
+from bot import acts
 from bot.replies import UserError, Word
 from bot.web.server import download, locale_of, own_session, services
-from handlers.deadlines import duties
 from handlers.deadlines.registration import forms, service
 from handlers.deadlines.registration.pages.form import show
 from handlers.deadlines.registration.review import decisions, reading, rights
@@ -41,7 +41,7 @@ async def read(request: web.Request) -> web.StreamResponse:
         if handed is None:
             raise UserError("registration_review-not-yours")
         verb = "read file" if asked.file_id else "read names"
-        duties.note(session, known.clock(), rights.actor(officer), verb, "duty", found.duty.id)
+        acts.note(session, known.clock(), rights.actor(officer), verb, "duty", found.duty.id)
         files = await decisions.files(session, handed)
         if not asked.file_id:
             history = await service.history(session, found.duty)

@@ -18,7 +18,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import intake
+from bot import acts, intake
 from bot.clock import local_day
 from bot.intake import Action, Problem, Say
 from bot.text import plain
@@ -107,7 +107,7 @@ async def import_units(
     if not plan.has_errors and not plan.changes_nothing:
         await session.flush()
         await duties.ensure_for_unit(session, units[0], now)
-        duties.note(session, now, actor, "import units", "office", office.id)
+        acts.note(session, now, actor, "import units", "office", office.id)
     return plan
 
 
