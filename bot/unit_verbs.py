@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -198,7 +199,8 @@ async def show_places(settings: Settings, args: argparse.Namespace) -> int:
         console.show(say("unit_command-place", code=place.code, name=name, old=old))
     if not found:
         console.show(say("unit_command-place-none"))
-    console.show(say("unit_command-place-source", source=known.source, checked=known.checked_on))
+    checked = date.fromisoformat(known.checked_on)
+    console.show(say("unit_command-place-source", source=known.source, checked=checked))
     return 0
 
 

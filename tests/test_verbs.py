@@ -408,6 +408,24 @@ def test_a_step_that_cannot_be_taken_says_where_it_stands_and_what_can_be_done(
     assert "đang ở bước: đang lấy ý kiến. Việc làm tiếp được: chờ hết hạn" in said.err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("report", "{code}", "--out", "{folder}/bao-cao.docx"),
+        ("export", "opinions", "--format", "xlsx", "--out", "{folder}/y-kien.xlsx"),
+        ("export", "opinions", "--format", "csv", "--out", "{folder}/y-kien.csv"),
+        ("export", "opinions", "--format", "json", "--out", "{folder}/y-kien.json"),
+    ],
+)
+def test_a_folder_that_is_not_there_is_named_as_it_was_typed(
+    demo: Desk, words: tuple[str, ...]
+) -> None:
+    places = {"code": demo.codes[0], "folder": str(demo.home / "nowhere")}
+    said = demo.types(*(word.format(**places) for word in words))
+    assert said.code == 1
+    assert f"không có tệp hoặc thư mục {words[-1].format(**places)}." in said.err
+
+
 def test_an_unknown_code_is_said_to_be_unknown(demo: Desk) -> None:
     said = demo.types("publish", "NOT-THERE")
     assert said.code == 1

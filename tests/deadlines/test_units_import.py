@@ -444,7 +444,9 @@ def test_units_people_and_clusters_are_kept_from_the_command_line(
     closed = desk.types("unit", "close", "BD", "--reason", "Sáp nhập")
     assert closed.code == 0
     assert "thôi hoạt động" in desk.types("units").out
-    assert "00004 · Phường Ba Đình" in desk.types("places", "truc bach").out
+    found = desk.types("places", "truc bach").out
+    assert "00004 · Phường Ba Đình" in found
+    assert "xem Chủ Nhật, ngày 20/09/2026; chưa đối chiếu văn bản gốc" in found
 
 
 def test_formulas_without_a_result_are_named_not_lost(tmp_path: Path) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
+from bot.output import whole
 from bot.text import split, utf16_length
 from bot.workbook import clean, inert
 from handlers.consultations.papers import sheets
@@ -186,19 +186,15 @@ def write(
     100,000 rows take some 20 seconds of CPU: run it in a thread. `rows` is read once and never
     held. Raises ValueError for more rows than an XLSX sheet can hold.
     """
-    unfinished = path.with_name(f".{path.name}.part")
     counted = _Counted(rows, progress)
     say = cache(say)
-    try:
+    with whole(path) as unfinished:
         if file_format == "xlsx":
             _write_xlsx(counted, unfinished, say, consultation)
         elif file_format == "csv":
             _write_csv(counted, unfinished, say)
         else:
             _write_json(counted, unfinished)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
     return counted.count
 
 

@@ -6,7 +6,6 @@ What looks like a denunciation appears as a number only.
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from bot.clock import end_of_day
+from bot.output import whole
 from bot.text import fold
 from handlers.consultations.papers.document import Frame, Paper
 from handlers.consultations.papers.draft import Counting, DayUnit
@@ -178,12 +178,8 @@ def write(report: CouncilReport, path: Path, say: Say) -> None:
     _restricted(paper, report, say)
     _closing(paper, report, say)
     paper.foot(frame, say)
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
+    with whole(path) as unfinished:
         paper.save(unfinished)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def _frame(report: CouncilReport, say: Say) -> Frame:

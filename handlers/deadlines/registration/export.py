@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time
@@ -22,6 +21,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.clock import VIETNAM, closing_day
+from bot.output import whole
 from bot.replies import UserError
 from bot.vault import Vault
 from bot.workbook import clean, inert
@@ -144,8 +144,7 @@ def write(
     made_at: datetime,
 ) -> None:
     """The file whole or not at all. CPU work: run it in a thread."""
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
+    with whole(path) as unfinished:
         if file_format == "json":
             text = json.dumps([as_codes(one) for one in found], ensure_ascii=False, indent=1)
             unfinished.write_text(text + "\n", encoding="utf-8", newline="\n")
@@ -153,9 +152,6 @@ def write(
             _write_csv(found, form, unfinished, say)
         else:
             _write_xlsx(found, form, title, unfinished, say, made_at)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def as_codes(row: UnitRow) -> dict[str, object]:
