@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -253,6 +254,38 @@ async def test_an_opinion_goes_from_the_form_to_a_receipt_that_opens_it(site: Si
     case = await site.look_up(receipt.code)
     assert WORDS in case.text
     assert "Đã nhận, đang chờ xem xét" in case.text
+
+
+_SEAL = re.compile(r"\b[0-9a-f]{64}\b")
+
+
+async def test_what_the_receipt_seals_is_found_again_in_the_list_published_at_the_close(
+    site: Site,
+) -> None:
+    receipt = await site.send(await site.read_back())
+    (seal,) = _SEAL.findall(receipt.text)
+    withdrawn = await site.send(await site.read_back(stance="agree", text=""))
+    await site.act(await site.look_up(withdrawn.code), "withdraw-yes")
+    await site.get(f"/c/{CODE}/seals.txt")
+    assert site.status == 404, "nothing is published while opinions may still change"
+    await change(site, closes_at=site.now - SECOND)
+    listed = await site.get(f"/c/{CODE}/seals.txt")
+    assert _SEAL.findall(listed.text) == [seal]
+    assert "Số ý kiến: 1." in listed.text
+    assert WORDS not in listed.text
+    case = await site.look_up(receipt.code)
+    assert _SEAL.findall(case.text) == [seal]
+    assert "Đối chiếu với danh sách" in case.text
+    assert "Danh sách dấu kiểm" in (await site.get(f"/c/{CODE}")).text
+
+
+async def test_another_word_is_another_seal(site: Site) -> None:
+    receipt = await site.send(await site.read_back())
+    async with site.base.db.transaction() as session:
+        (filed,) = await session.scalars(select(Opinion))
+        filed.text += "."
+    (seal,) = _SEAL.findall(receipt.text)
+    assert _SEAL.findall((await site.look_up(receipt.code)).text) != [seal]
 
 
 async def test_who_will_see_what_stands_in_three_lines_before_sending(site: Site) -> None:

@@ -15,9 +15,9 @@ from bot import i18n, receipts
 from bot.clock import VIETNAM
 from bot.replies import Until
 from bot.web.server import locale_of, services, session_of
-from handlers.consultations import lifecycle, service
+from handlers.consultations import lifecycle, seals, service
 from handlers.consultations.pages.consultations import consultation_of, path_of
-from storage.models.consultations import Consultation
+from storage.models.consultations import Consultation, Openness
 from storage.models.traffic import StoredFile
 
 routes = web.RouteTableDef()
@@ -56,6 +56,29 @@ def _drawn(request: web.Request, path: str) -> web.Response:
         content_type="image/svg+xml",
         headers={"Cache-Control": "public, max-age=3600"},
     )
+
+
+# The seals
+
+
+def seals_link(asked: Consultation) -> str:
+    return f"{path_of(asked)}/seals.txt"
+
+
+@routes.get("/c/{code}/seals.txt")
+async def give_seals(request: web.Request) -> web.Response:
+    """One seal a line under a heading in words; only when nothing more is taken."""
+    session, now = session_of(request), services(request).clock()
+    asked = await consultation_of(request, session)
+    if asked.openness(now) is not Openness.CLOSED:
+        raise web.HTTPNotFound
+    listed = await seals.published(session, asked)
+    heading = i18n.say(
+        locale_of(request), "pages-seals-heading", title=asked.title, code=asked.code, at=now,
+        n=len(listed),
+    )  # fmt: skip
+    text = "".join(f"# {line}\n" for line in heading.splitlines())
+    return web.Response(text=text + "".join(f"{one}\n" for one in listed))
 
 
 # The calendar

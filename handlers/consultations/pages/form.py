@@ -10,7 +10,6 @@ Between the pages the opinion travels in a signed hidden field; nothing is store
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,7 +27,7 @@ from bot.uploads import RefusedUpload
 from bot.vault import Vault
 from bot.web.posted import Admit, Posted, add_files, admit_file, read_form
 from bot.web.server import locale_of, own_session, services, session_of, source_of
-from handlers.consultations import service, uploads
+from handlers.consultations import seals, service, uploads
 from handlers.consultations.pages import opinion_form
 from handlers.consultations.pages.consultations import About, about_of, show
 from handlers.consultations.pages.files import qr
@@ -169,7 +168,6 @@ async def _sent(request: web.Request, about: About, form: Form, as_matter: bool)
         form=form,
         sent=sent,
         qr=qr(receipt_link(request, sent.code)),
-        text_hash=hashlib.sha256(sent.text.encode()).hexdigest(),
         stance=Word(f"pages-stance-{form.stance}"),
     )
 
@@ -180,7 +178,8 @@ class Sent:
     at: datetime
     is_matter: bool
     in_window: bool
-    text: str
+    seal: str = ""
+    """Of an opinion; what goes to the restricted lane stands in no published list."""
     repeated: bool = False
     """It had been filed before; this is one more code of the same opinion."""
 
@@ -198,14 +197,14 @@ async def _file(request: web.Request, form: Form, as_matter: bool) -> Sent:
         author = service.Author(CHANNEL, locale_of(request))
         if as_matter:
             code = await service.hand_over_matter(session, known.vault, draft, author, now)
-            sent = Sent(code, now, is_matter=True, in_window=True, text=form.text)
+            sent = Sent(code, now, is_matter=True, in_window=True)
             await _remember(
                 session, known.vault, form, await _subject(session, known.vault, code), now
             )
         else:
             filed = await service.give_opinion(session, known.vault, draft, author, now)
             said = filed.opinion
-            sent = Sent(filed.code, now, False, in_window=said.in_window, text=said.text)
+            sent = Sent(filed.code, now, False, said.in_window, seals.of(said))
             await _remember(session, known.vault, form, ("opinion", said.id), now)
         await count(session, SENT, source, now)
         await count(session, SENT_OVERALL, b"", now)
@@ -260,7 +259,7 @@ async def _again(session: AsyncSession, vault: Vault, earlier: Receipt, now: dat
         earlier.made_at,
         is_matter,
         opinion is None or opinion.in_window,
-        opinion.text if opinion else "",
+        seals.of(opinion) if opinion and seals.is_listed(opinion) else "",
         repeated=True,
     )
 

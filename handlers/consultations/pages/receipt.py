@@ -26,9 +26,9 @@ from bot.replies import Reply, UserError, Word
 from bot.uploads import RefusedUpload
 from bot.web.posted import Posted, keep_files, read_form
 from bot.web.server import locale_of, own_session, services, source_of
-from handlers.consultations import erasing, service, uploads
+from handlers.consultations import erasing, seals, service, uploads
 from handlers.consultations.pages.consultations import award_name, show
-from handlers.consultations.pages.files import qr
+from handlers.consultations.pages.files import qr, seals_link
 from handlers.consultations.pages.form import (
     CHANNEL,
     OPEN_SECONDS,
@@ -66,10 +66,16 @@ class Case:
     files: Sequence[str]
     open: bool
     """It can still be changed and withdrawn."""
+    seals: str
+    """Where the list of seals is published; empty before the close."""
 
     @property
     def state(self) -> Word:
         return Word(f"pages-case-{self.opinion.state}")
+
+    @property
+    def seal(self) -> str:
+        return seals.of(self.opinion) if seals.is_listed(self.opinion) else ""
 
     @property
     def stance(self) -> Word:
@@ -171,13 +177,15 @@ async def _case(
         .order_by(StoredFile.taken_at, StoredFile.id)
     )
     live = opinion.state in (*LIVE_STATES, OpinionState.RESTRICTED)
+    openness = opinion.consultation.openness(now)
     return Case(
         opinion,
         await service.receiver_of(session, opinion.consultation),
         award_name(request, opinion.candidate.award),
         await service.questions(session, opinion),
         names.all(),
-        live and opinion.consultation.openness(now) is Openness.OPEN,
+        live and openness is Openness.OPEN,
+        seals_link(opinion.consultation) if openness is Openness.CLOSED else "",
     )
 
 
