@@ -23,7 +23,6 @@ from aiogram.types import CallbackQuery, Message
 from bot import dates, identity, places
 from bot.clock import local_day
 from bot.concerns import looks_like_denunciation
-from bot.hearing import Hears
 from bot.limits import source_of
 from bot.locations import place_of
 from bot.receipts import tidy_code
@@ -70,8 +69,7 @@ _WEEKDAY = re.compile(r"\b(?:thu|chu nhat|cn|t[2-7]|(?:mon|tues|wednes|thurs|fri
 
 
 def router() -> Router:
-    chat = Router(name="deeds")
-    chat.message.filter(Hears(Telling))
+    chat = Router(name="deed_telling")
     give_turn(chat)
     telling = StateFilter(Telling)
     chat.message.register(open_poster, CommandStart(deep_link=True, magic=F.args.startswith("d-")))

@@ -19,7 +19,6 @@ from aiogram.fsm.state import State, StatesGroup
 from aiogram.types import CallbackQuery, Message
 
 from bot import places
-from bot.hearing import Hears
 from bot.locations import place_of
 from bot.receipts import tidy_code
 from bot.replies import Reply, Until, UserError, Word, choice, link, reply
@@ -51,7 +50,6 @@ class Answer:
 
 def router() -> Router:
     chat = Router(name="deed_checks")
-    chat.message.filter(Hears(Checking))
     give_turn(chat)
     chat.message.register(list_checks, Command("xacminh", "check"))
     press = chat.callback_query.register

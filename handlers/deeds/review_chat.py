@@ -15,7 +15,6 @@ from aiogram.filters import Command, StateFilter
 from aiogram.fsm.state import State, StatesGroup
 from aiogram.types import CallbackQuery, Message
 
-from bot.hearing import Hears
 from bot.receipts import tidy_code
 from bot.replies import Choice, Reply, Until, UserError, Word, choice, link, reply
 from handlers.deeds import checking, people, reading, service, stages
@@ -39,7 +38,6 @@ class Reviewing(StatesGroup):
 
 def router() -> Router:
     chat = Router(name="deed_review")
-    chat.message.filter(Hears(Reviewing))
     give_turn(chat)
     chat.message.register(list_waiting, Command("viectotmoi", "newdeeds"))
     press = chat.callback_query.register
