@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import outbox, places
+from bot import places
 from bot.clock import add_working_days, end_of_day, load_calendar, local_day
 from bot.replies import Until, UserError, choice, reply
 from bot.text import plain
@@ -139,14 +139,10 @@ async def ask(
     deed.unit_id = unit.id
     await stages.become(session, deed, DeedState.CHECKING, check.asked_by, now)
     clerks = await people.chats_of(session, unit.id, *people.CLERKS) or chats
-    for contact_id in dict.fromkeys(clerks.values()):
-        outbox.tell(
-            session, vault, contact_id,
-            reply("deed_check-asked", unit=unit.name, due=Until(check.due_at)).offering(
-                choice("deed_check-open-button", f"vx:o:{check.id}")
-            ),
-            due_at=now, dedupe_key=f"deed-check:{check.id}:{contact_id}",
-        )  # fmt: skip
+    told = reply("deed_check-asked", unit=unit.name, due=Until(check.due_at)).offering(
+        choice("deed_check-open-button", f"vx:o:{check.id}")
+    )
+    await news.tell_each(session, vault, clerks.values(), told, now, f"deed-check:{check.id}")
     await news.tell_tellers(session, vault, deed, now)
     return check
 
@@ -251,14 +247,8 @@ async def answer(
         session, deed, _BECOMES[said], asked.post.actor, now, reason=f"{service.CHECK}{check.id}"
     )
     await news.tell_tellers(session, vault, deed, now)
-    for officer in await people.officers_of(session, deed.office_id):
-        outbox.tell(
-            session, vault, officer.contact_id,
-            reply(f"deed_check-news-{said}", unit=asked.post.unit.name).offering(
-                choice("deed_review-open-button", f"vd:o:{deed.id}")
-            ),
-            due_at=now, dedupe_key=f"deed-answer:{check.id}:{officer.id}",
-        )  # fmt: skip
+    told = reply(f"deed_check-news-{said}", unit=asked.post.unit.name)
+    await news.tell_office(session, vault, deed, told, now, f"deed-answer:{check.id}")
 
 
 async def _sealed(
@@ -292,20 +282,11 @@ async def escalate(session: AsyncSession, vault: Vault, now: datetime) -> int:
         stages.note(session, now, "clock", "escalate check", deed.id, check.id)
         due = Until(check.due_at)
         heads = await people.chats_of(session, unit.id, MemberRank.HEAD)
-        for contact_id in dict.fromkeys(heads.values()):
-            outbox.tell(
-                session, vault, contact_id,
-                reply("deed_check-overdue-head", unit=unit.name, due=due).offering(
-                    choice("deed_check-open-button", f"vx:o:{check.id}")
-                ),
-                due_at=now, dedupe_key=f"deed-late:{check.id}:{contact_id}",
-            )  # fmt: skip
-        for officer in await people.officers_of(session, deed.office_id):
-            outbox.tell(
-                session, vault, officer.contact_id,
-                reply("deed_check-overdue-office", unit=unit.name, due=due).offering(
-                    choice("deed_review-open-button", f"vd:o:{deed.id}")
-                ),
-                due_at=now, dedupe_key=f"deed-late:{check.id}:{officer.id}",
-            )  # fmt: skip
+        told = reply("deed_check-overdue-head", unit=unit.name, due=due).offering(
+            choice("deed_check-open-button", f"vx:o:{check.id}")
+        )
+        key = f"deed-late:{check.id}"
+        await news.tell_each(session, vault, heads.values(), told, now, f"{key}:head")
+        told = reply("deed_check-overdue-office", unit=unit.name, due=due)
+        await news.tell_office(session, vault, deed, told, now, key)
     return len(rows)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import structlog
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import outbox
+from bot import outbox, politely
 from bot.clock import OutsideCoverage, load_calendar, local_day, office_hours_open
 from bot.replies import Reply, choice, reply
 from bot.vault import Vault
@@ -19,7 +20,7 @@ from storage.models.traffic import OutboxMessage
 from storage.models.units import Unit
 
 log = structlog.get_logger()
-WAITING = (DeedState.RECEIVED, DeedState.UNCHECKABLE)
+WAITING = (DeedState.RECEIVED, DeedState.UNCHECKABLE, DeedState.CONFIRMED)
 """What an officer must decide on next."""
 PUBLIC_STEPS = (
     DeedState.CHECKING, DeedState.CONFIRMED, DeedState.NOT_CONFIRMED, DeedState.UNCHECKABLE,
@@ -27,6 +28,34 @@ PUBLIC_STEPS = (
     DeedState.REJECTED,
 )  # fmt: skip
 """What witnesses hear of; the office's own papers are not among it."""
+
+
+async def tell_each(
+    session: AsyncSession,
+    vault: Vault,
+    contact_ids: Iterable[int],
+    message: Reply,
+    now: datetime,
+    key: str,
+) -> None:
+    """At once, but nobody in their quiet hours or on a day off: nothing of it is urgent. `key` is
+    new for each thing told."""
+    each = list(dict.fromkeys(contact_ids))
+    moments = await politely.moments(session, each, now)
+    for contact_id in each:
+        outbox.tell(
+            session, vault, contact_id, message, due_at=moments[contact_id],
+            dedupe_key=f"{key}:{contact_id}",
+        )  # fmt: skip
+
+
+async def tell_office(
+    session: AsyncSession, vault: Vault, deed: Deed, message: Reply, now: datetime, key: str
+) -> None:
+    """Every officer of the deed's office, with the button that opens it."""
+    officers = await people.officers_of(session, deed.office_id)
+    opened = message.offering(choice("deed_review-open-button", f"vd:o:{deed.id}"))
+    await tell_each(session, vault, [one.contact_id for one in officers], opened, now, key)
 
 
 async def tell_tellers(session: AsyncSession, vault: Vault, deed: Deed, now: datetime) -> int:
@@ -39,10 +68,8 @@ async def tell_tellers(session: AsyncSession, vault: Vault, deed: Deed, now: dat
         contact = await session.get(Contact, row.contact_id) if row.contact_id else None
         if contact is None or contact.blocked:
             continue
-        outbox.tell(
-            session, vault, contact.id, await _step(session, vault, deed, row.id), due_at=now,
-            dedupe_key=f"deed:{row.id}:{deed.version}",
-        )  # fmt: skip
+        step = await _step(session, vault, deed, row.id)
+        await tell_each(session, vault, [contact.id], step, now, f"deed:{row.id}:{deed.version}")
         told += 1
     return told
 
