@@ -17,6 +17,7 @@ from babel.messages.pofile import read_po
 from bot import i18n
 from bot.pictures import Mark
 from handlers.deadlines.calendar.service import Terms
+from handlers.deeds.consent import Age, Whose
 from handlers.deeds.news import PUBLIC_STEPS
 from handlers.deeds.steps import CHANGED
 from storage.models.consultations import (
@@ -44,6 +45,7 @@ KEYED = {
     "choice": 0, "link": 0, "reply": 0, "UserError": 0, "Word": 0, "Reply": 0, "Choice": 0,
     "BackupError": 0, "Refused": 0, "MediaRefused": 0, "Picture": 2, "say": 0, "_say": 0,
     "mistyped": 0, "said": 0, "ConfigError": 0, "_Wrong": 0, "SchemaError": 0, "UnsafeStorage": 0,
+    "read_back": 2,
 }  # fmt: skip
 """Calls that take a key, and at which place. `i18n.say` has the language before it."""
 
@@ -81,6 +83,12 @@ DYNAMIC = {
     "deed_check-ask-{}": _but(CheckAnswer),
     "deed_check-said-{}": _but(CheckAnswer),
     "deed_check-news-{}": _but(CheckAnswer),
+    "deed_consent-said-{}": _but(Known),
+    "deed_consent-age-{}-button": _but(Age),
+    "deed_consent-ask-{}": ["ground", "guardian", "again"],
+    "deed_consent-{}-no-button": _but(Whose),
+    "deed_consent-{}-again-button": _but(Whose),
+    "deed_consent-read-back-{}": _but(Whose),
     "deed_review-same-{}": ["source", "words", "invitation"],
     "tell-ask-name-{}": _but(SubjectKind),
     "tell-kind-{}": _but(SubjectKind),

@@ -6,14 +6,17 @@ from aiogram import Router
 
 from bot.hearing import Hears
 from handlers.deeds import chat as telling
-from handlers.deeds import check_chat, review_chat
+from handlers.deeds import check_chat, consent_chat, review_chat
 from handlers.deeds.check_chat import Checking
+from handlers.deeds.consent_chat import Consenting
 from handlers.deeds.review_chat import Reviewing
 from handlers.deeds.steps import Telling
 
 
 def router() -> Router:
     deeds = Router(name="deeds")
-    deeds.message.filter(Hears(Reviewing, Checking, Telling))
-    deeds.include_routers(review_chat.router(), check_chat.router(), telling.router())
+    deeds.message.filter(Hears(Reviewing, Consenting, Checking, Telling))
+    deeds.include_routers(
+        review_chat.router(), consent_chat.router(), check_chat.router(), telling.router()
+    )
     return deeds

@@ -18,7 +18,7 @@ from bot import identity, receipts
 from bot.replies import UserError, Word
 from bot.vault import Vault
 from bot.web.server import download, own_session, page, services, session_of
-from handlers.deeds import reading, service, stages
+from handlers.deeds import consent, reading, service, stages
 from handlers.deeds.check_chat import place_in_words
 from handlers.deeds.forms import Told
 from handlers.deeds.reading import Reading
@@ -63,7 +63,7 @@ async def read(request: web.Request) -> web.StreamResponse:
         if not await reading.may_read(session, asked):
             raise UserError("deed_pages-link-old")
         deed = await session.get_one(Deed, asked.deed_id)
-        files = await _files(session, deed)
+        files = await _files(session, deed, asked)
         verb = "read file" if asked.file_id else "read names"
         verb = "read original" if asked.original else verb
         stages.note(session, known.clock(), asked.reader, verb, deed.id, asked.file_id)
@@ -78,11 +78,13 @@ async def read(request: web.Request) -> web.StreamResponse:
     return download(await asyncio.to_thread(known.store.read, sha256), file.mime, file.name)
 
 
-async def _files(session: AsyncSession, deed: Deed) -> Sequence[StoredFile]:
+async def _files(session: AsyncSession, deed: Deed, asked: Reading) -> Sequence[StoredFile]:
+    """The papers of a consent are for officers."""
+    shown = () if asked.is_officers else (DeedFile.answers != consent.PAPER,)
     found = await session.scalars(
         select(StoredFile)
         .join(DeedFile, DeedFile.file_id == StoredFile.id)
-        .where(DeedFile.deed_id == deed.id)
+        .where(DeedFile.deed_id == deed.id, *shown)
         .order_by(DeedFile.added_at, StoredFile.id)
     )
     return found.all()

@@ -17,7 +17,7 @@ from aiogram.types import CallbackQuery, Message
 
 from bot.receipts import tidy_code
 from bot.replies import Choice, Reply, Until, UserError, Word, choice, link, reply
-from handlers.deeds import checking, people, reading, service, stages
+from handlers.deeds import checking, consent, people, reading, service, stages
 from handlers.deeds.check_chat import place_in_words
 from handlers.deeds.reading import Reading
 from handlers.deeds.steps import HELP, HOME, Turn, give_turn
@@ -56,7 +56,7 @@ def router() -> Router:
     return chat
 
 
-async def _officer(turn: Turn) -> Officer:
+async def officer_of(turn: Turn) -> Officer:
     """Asked of the row each time. Raises UserError."""
     officer = await people.acting(turn.session, turn.contact.id)
     if officer is None:
@@ -65,7 +65,7 @@ async def _officer(turn: Turn) -> Officer:
 
 
 async def list_waiting(_: Event, turn: Turn) -> Reply:
-    officer = await _officer(turn)
+    officer = await officer_of(turn)
     await _leave(turn)
     found = await checking.queue(turn.session, officer)
     if not found:
@@ -83,7 +83,7 @@ async def list_waiting(_: Event, turn: Turn) -> Reply:
 
 
 async def open_one(query: CallbackQuery, turn: Turn) -> Reply:
-    officer = await _officer(turn)
+    officer = await officer_of(turn)
     await _leave(turn)
     deed = await checking.held(turn.session, officer, _payload(query))
     return await _card(turn, officer, deed)
@@ -123,6 +123,8 @@ def _decisions(deed: Deed) -> list[Choice]:
         ways.append(choice("deed_review-check-button", f"vd:u:{deed.id}:{deed.version}"))
     if stages.may_become(deed, DeedState.REJECTED):
         ways.append(choice("deed_review-reject-button", f"vd:r:{deed.id}:{deed.version}"))
+    if consent.may_record(deed):
+        ways.append(choice("deed_consent-button", f"vc:o:{deed.id}"))
     return ways
 
 
@@ -131,7 +133,7 @@ def _decisions(deed: Deed) -> list[Choice]:
 
 async def offer_units(query: CallbackQuery, turn: Turn) -> Reply:
     """The nearest units as buttons; any other by a part of its name."""
-    officer = await _officer(turn)
+    officer = await officer_of(turn)
     deed, seen = await _about(turn, officer, _payload(query))
     await turn.state.update_data({_OPEN: [deed.id, seen]})
     await turn.state.set_state(Reviewing.unit)
@@ -153,7 +155,7 @@ async def _units(turn: Turn, deed: Deed, seen: int, typed: str) -> Reply:
 
 
 async def ask_unit(query: CallbackQuery, turn: Turn) -> Reply:
-    officer = await _officer(turn)
+    officer = await officer_of(turn)
     deed_id, unit_id, seen = _payload(query).split(":")
     deed = await checking.held(turn.session, officer, deed_id)
     unit = await turn.session.get(Unit, unit_id)
@@ -170,7 +172,7 @@ async def ask_unit(query: CallbackQuery, turn: Turn) -> Reply:
 
 
 async def ask_reason(query: CallbackQuery, turn: Turn) -> Reply:
-    officer = await _officer(turn)
+    officer = await officer_of(turn)
     deed, seen = await _about(turn, officer, _payload(query))
     await turn.state.update_data({_OPEN: [deed.id, seen]})
     await turn.state.set_state(Reviewing.reason)
@@ -190,7 +192,7 @@ async def take_reason(message: Message, turn: Turn) -> Reply:
 
 
 async def _reject(turn: Turn, reason: str, *, duty_only: bool = False) -> Reply:
-    officer = await _officer(turn)
+    officer = await officer_of(turn)
     deed, seen = await _opened(turn)
     await checking.reject(
         turn.session, turn.vault, officer, deed, reason, turn.now, seen=seen, duty_only=duty_only
@@ -217,7 +219,7 @@ async def _opened(turn: Turn) -> tuple[Deed, int]:
     held: list[Any] = (await turn.state.get_data()).get(_OPEN) or []
     if len(held) != 2:
         raise UserError("common-start-again").offering(LIST)
-    return await checking.held(turn.session, await _officer(turn), held[0]), int(held[1])
+    return await checking.held(turn.session, await officer_of(turn), held[0]), int(held[1])
 
 
 async def _leave(turn: Turn) -> None:

@@ -49,6 +49,8 @@ OF_ALL = Limit("deeds-all", 1_200, minutes=60)
 EVERYBODY = bytes(32)
 ONLY_DUTY = "duty"
 """The reason of what was the assigned duty and no more; told by `reason_of`."""
+CONSENT_WITHDRAWN = "consent"
+"""The reason of what was taken down because those praised no longer agree; told likewise."""
 CHECK = "check:"
 """Before the id of a check, as the reason of a state: the unit's words lie sealed there."""
 _UNCHECKED = (
@@ -354,6 +356,8 @@ async def reason_of(session: AsyncSession, vault: Vault, deed: Deed) -> str | Wo
     """Why it is in its state, as whoever told it is told; "" where nothing was said."""
     if deed.reason == ONLY_DUTY:
         return Word("deeds-only-duty")
+    if deed.reason == CONSENT_WITHDRAWN:
+        return Word("deeds-consent-withdrawn")
     if not deed.reason.startswith(CHECK):
         return deed.reason
     check = await session.get(DeedCheck, deed.reason.removeprefix(CHECK))
