@@ -30,6 +30,8 @@ from storage.models.office import Officer
 from storage.models.people import Person
 from storage.models.units import MemberRank, Unit, UnitKind
 
+WAITING = (DeedState.RECEIVED, DeedState.UNCHECKABLE, DeedState.CONFIRMED)
+"""What an officer must decide on next."""
 USUAL_DAYS = 5
 """Working days a unit has to answer, unless the office says otherwise."""
 MOST_DAYS = 60
@@ -56,7 +58,7 @@ async def queue(session: AsyncSession, officer: Officer) -> list[Waiting]:
         select(Deed, func.count(DeedReport.id))
         .join(DeedReport, DeedReport.deed_id == Deed.id)
         .where(
-            Deed.office_id == officer.office_id, Deed.state.in_(news.WAITING),
+            Deed.office_id == officer.office_id, Deed.state.in_(WAITING),
             DeedReport.state == ReportState.GIVEN,
         )
         .group_by(Deed.id)

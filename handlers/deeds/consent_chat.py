@@ -15,11 +15,11 @@ from aiogram.fsm.state import State, StatesGroup
 from aiogram.types import CallbackQuery, Message
 
 from bot.receipts import tidy_code
-from bot.replies import Choice, Reply, UserError, Word, choice, reply
+from bot.replies import Choice, Reply, Word, choice, reply
 from handlers.deeds import checking, consent, stages, writing
 from handlers.deeds.consent import Age, Whose
 from handlers.deeds.review_chat import LIST, officer_of
-from handlers.deeds.steps import HELP, HOME, Turn, give_turn
+from handlers.deeds.steps import HELP, HOME, Turn, give_turn, parts
 from storage.models.deeds import Deed, Known, SubjectKind
 
 Event = Message | CallbackQuery
@@ -102,7 +102,7 @@ def _refusal(whose: Whose, held: Known, tail: str) -> Choice:
 
 async def ask_age(query: CallbackQuery, turn: Turn) -> Reply:
     """Of a person only: what was said by whoever told the deed is no ground."""
-    deed_id, seen = _split(query, "vc:y:", 2)
+    deed_id, seen = parts(query, "vc:y:", 2, LIST)
     deed = await _held(turn, deed_id)
     if deed.subject_kind != SubjectKind.PERSON:
         return await _ask(turn, deed, Whose.OWN, Known.YES, "", seen)
@@ -115,7 +115,7 @@ async def ask_age(query: CallbackQuery, turn: Turn) -> Reply:
 
 
 async def ask_own(query: CallbackQuery, turn: Turn) -> Reply:
-    age, deed_id, seen = _split(query, "vc:a:", 3)
+    age, deed_id, seen = parts(query, "vc:a:", 3, LIST)
     deed = await _held(turn, deed_id)
     if age not in Age.__members__.values():
         return _card(deed)
@@ -123,7 +123,7 @@ async def ask_own(query: CallbackQuery, turn: Turn) -> Reply:
 
 
 async def ask_other(query: CallbackQuery, turn: Turn) -> Reply:
-    whose, said, deed_id, seen = _split(query, "vc:s:", 4)
+    whose, said, deed_id, seen = parts(query, "vc:s:", 4, LIST)
     deed = await _held(turn, deed_id)
     if whose not in Whose.__members__.values() or said not in Known.__members__.values():
         return _card(deed)
@@ -171,11 +171,3 @@ async def cancel(_: Event, turn: Turn) -> Reply:
     await officer_of(turn)
     await writing.leave(turn)
     return reply("deed_review-cancelled").offering(LIST, HOME)
-
-
-def _split(query: CallbackQuery, prefix: str, most: int) -> list[str]:
-    """Exactly so many parts, the last of them a version. Raises UserError for no press of ours."""
-    parts = (query.data or "").removeprefix(prefix).split(":")
-    if len(parts) != most or not parts[-1].isdecimal():
-        raise UserError("common-start-again").offering(LIST)
-    return parts

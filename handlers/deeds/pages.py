@@ -38,7 +38,8 @@ async def show_standing(request: web.Request) -> web.Response:
     if found is None:
         raise web.HTTPSeeOther("/tracuu")
     state = Word(f"deeds-state-{found.state}")
-    return page(request, "deeds/standing.html", found=found, state=state)
+    stage = Word(f"deeds-stage-{found.stage}")
+    return page(request, "deeds/standing.html", found=found, state=state, stage=stage)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ from handlers.deeds.service import Standing
 from handlers.deeds.steps import CASE, HELP, HOME, Turn, discard, give_turn, with_code
 from storage.models.deeds import DeedReport, DeedState, ReportState
 
+_NAMED = (DeedState.CHECKING, DeedState.NURTURED, DeedState.PROPOSED)
+"""Where the unit that has it in hand is named."""
 _ASKED = "Following:code"
 """The state in which the consultations ask for a code."""
 
@@ -79,18 +81,16 @@ def show(found: Standing) -> Reply:
         key, at=found.report.received_at, state=Word(f"deeds-state-{found.state}"),
         text=found.told.what or Word("tell-by-voice"), others=found.others,
     )  # fmt: skip
-    parts = []
-    if found.unit and found.state == DeedState.CHECKING:
-        parts.append(reply("tell-standing-unit", unit=found.unit))
+    parts = [reply("tell-standing-stage", stage=Word(f"deeds-stage-{found.stage}"))]
+    if found.unit and found.state in _NAMED:
+        parts.append(reply(f"tell-standing-unit-{found.state}", unit=found.unit))
     if found.reason:
         parts.append(reply("tell-standing-reason", reason=found.reason))
     given = found.report.state == ReportState.GIVEN
     ways = [] if not given else [choice("tell-withdraw-button", "vr:withdraw")]
-    *before, last = [answer, *parts]
+    *between, last = parts
     last = last.offering(*ways, choice("tell-erase-button", "vr:erase"), (HOME,), HELP)
-    if not before:
-        return last
-    return before[0].followed_by(*before[1:], last)
+    return answer.followed_by(*between, last)
 
 
 async def see(_: CallbackQuery, turn: Turn) -> Reply:

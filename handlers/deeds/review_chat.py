@@ -123,6 +123,12 @@ def _decisions(deed: Deed) -> list[Choice]:
         ways.append(choice("deed_review-check-button", f"vd:u:{deed.id}:{deed.version}"))
     if stages.may_become(deed, DeedState.REJECTED):
         ways.append(choice("deed_review-reject-button", f"vd:r:{deed.id}:{deed.version}"))
+    if stages.may_become(deed, DeedState.NURTURED):
+        ways.append(choice("deed_nurture-button", f"bd:u:{deed.id}:{deed.version}"))
+    if deed.state in people.IN_HAND:
+        ways.append(choice("deed_nurture-open-button", f"bd:o:{deed.id}"))
+    if deed.state == DeedState.CONFIRMED:
+        ways.append(choice("deed_summary-button", f"tk:o:{deed.id}"))
     if consent.may_record(deed):
         ways.append(choice("deed_consent-button", f"vc:o:{deed.id}"))
     return ways

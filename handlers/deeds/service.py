@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import identity, receipts
+from bot import identity, outbox, receipts
 from bot.limits import Limit, count, refuse_beyond
 from bot.replies import UserError, Word
 from bot.text import plain
@@ -34,10 +34,12 @@ from storage.models.deeds import (
     Known,
     Relation,
     ReportState,
+    Stage,
     SubjectKind,
 )
 from storage.models.office import Office, Officer, Role
 from storage.models.people import Person
+from storage.models.traffic import OutboxMessage
 from storage.models.units import Unit
 
 RECEIPT = "deed"
@@ -330,6 +332,10 @@ class Standing:
     """Why, in the words of the unit or the office."""
 
     @property
+    def stage(self) -> Stage:
+        return Stage(self.deed.stage)
+
+    @property
     def state(self) -> DeedState:
         """Of the deed, or that this report was taken back."""
         given = self.report.state == ReportState.GIVEN
@@ -391,6 +397,8 @@ async def erase(session: AsyncSession, vault: Vault, row: DeedReport, now: datet
     stood_by = row.state == ReportState.GIVEN
     identity.forget(await session.get_one(Person, row.person_id), now)
     row.told, row.contact_id, row.state = None, None, ReportState.ERASED
+    waits = OutboxMessage.dedupe_key.startswith(told_key(row.id), autoescape=True)
+    await outbox.withdraw(session, waits, now)
     files = (await session.scalars(select(DeedFile).where(DeedFile.report_id == row.id))).all()
     for file in files:
         await session.delete(file)
@@ -403,6 +411,11 @@ async def erase(session: AsyncSession, vault: Vault, row: DeedReport, now: datet
         identity.forget(await session.get_one(Person, deed.subject_id), now)
     await session.flush()
     return [file.file_id for file in files]
+
+
+def told_key(report_id: str) -> str:
+    """What the keys begin with of all that its teller is told."""
+    return f"deed:{report_id}:"
 
 
 async def _let_go(session: AsyncSession, row: DeedReport, verb: str, now: datetime) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from aiogram import Router
 from aiogram.fsm.context import FSMContext
 from aiogram.fsm.state import State, StatesGroup
+from aiogram.types import CallbackQuery
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -126,6 +127,15 @@ def give_turn(router: Router) -> None:
 
     for observer in (router.message, router.edited_message, router.callback_query):
         observer.middleware(build)
+
+
+def parts(query: CallbackQuery, prefix: str, most: int, *way_on: Choice) -> list[str]:
+    """What stands behind `prefix` in a press: exactly so many, the last of them the version that
+    was shown. Raises UserError, offering `way_on`, for no press of ours."""
+    found = (query.data or "").removeprefix(prefix).split(":")
+    if len(found) != most or not found[-1].isdecimal():
+        raise UserError("common-start-again").offering(*way_on)
+    return found
 
 
 # The draft

@@ -24,7 +24,8 @@ _HELD = "deed_writing"
 class Piece:
     about: list[str]
     """What it is for, as its dialogue reads it."""
-    state: str
+    dialogue: str
+    """The name of its states' group, with a colon."""
     sealed: str = ""
     files: list[str] = field(default_factory=list)
     album: str = ""
@@ -33,7 +34,7 @@ class Piece:
 
 async def begin(turn: Turn, state: State, *about: str) -> None:
     await leave(turn)
-    await _keep(turn, Piece(list(about), state.state or ""))
+    await _keep(turn, Piece(list(about), (state.state or "").partition(":")[0] + ":"))
     await turn.state.set_state(state)
 
 
@@ -43,6 +44,13 @@ async def held(turn: Turn, *way_on: Choice) -> Piece:
     if not kept:
         raise UserError("common-start-again").offering(*way_on)
     return Piece(**kept)
+
+
+async def note(turn: Turn, *about: str) -> None:
+    """What it is for has become clearer."""
+    piece = await held(turn)
+    piece.about = list(about)
+    await _keep(turn, piece)
 
 
 def words(turn: Turn, piece: Piece) -> str:
@@ -93,7 +101,7 @@ async def done(turn: Turn) -> None:
     kept = data.pop(_HELD, None)
     if kept is not None:
         await turn.state.set_data(data)
-        if await turn.state.get_state() == kept["state"]:
+        if (await turn.state.get_state() or "").startswith(kept["dialogue"]):
             await turn.state.set_state(None)
 
 

@@ -10,7 +10,7 @@ from aiohttp import ClientSession
 from sqlalchemy import select
 
 from bot.replies import UserError
-from handlers.deeds import checking, news
+from handlers.deeds import checking, morning
 from storage.models.deeds import Deed, DeedCheck, DeedFile, DeedState
 from storage.models.office import Act, Officer
 from storage.models.people import Contact
@@ -216,7 +216,7 @@ async def test_officers_hear_once_a_day_what_waits(sqlite_world: World) -> None:
     for hours in (0, 1, 24, 5 * 24, 7 * 24):
         async with world.base.db.transaction() as session:
             now = MONDAY + timedelta(hours=hours)
-            counts.append(await news.tell_waiting(session, world.base.vault, now))
+            counts.append(await morning.tell_offices(session, world.base.vault, now))
     assert counts == [1, 0, 1, 0, 1]  # the fourth is a Saturday
 
 
