@@ -28,7 +28,15 @@ from storage.models.consultations import (
     Stance,
 )
 from storage.models.deadlines import Audience, DeadlineState, DutyState, Work
-from storage.models.deeds import CheckAnswer, DeedState, Known, Relation, Stage, SubjectKind
+from storage.models.deeds import (
+    CheckAnswer,
+    DeedState,
+    EnteredAs,
+    Known,
+    Relation,
+    Stage,
+    SubjectKind,
+)
 from storage.models.reminders import ReminderState
 from storage.models.units import MemberRank, SeatRank, UnitKind
 
@@ -89,6 +97,8 @@ DYNAMIC = {
     "deed_consent-{}-no-button": _but(Whose),
     "deed_consent-{}-again-button": _but(Whose),
     "deed_consent-read-back-{}": _but(Whose),
+    "enter-how-{}": _but(EnteredAs),
+    "enter-{}-button": _but(EnteredAs),
     "deeds-stage-{}": _but(Stage),
     "tell-standing-unit-{}": ["checking", "nurtured", "proposed"],
     "deed_nurture-ask-{}": ["plan", "note"],

@@ -28,7 +28,7 @@ from bot.locations import place_of
 from bot.receipts import tidy_code
 from bot.replies import Reply, UserError, choice, reply
 from bot.text import fold, tidy
-from handlers.deeds import forms, service
+from handlers.deeds import forms, people, service
 from handlers.deeds.service import Author
 from handlers.deeds.steps import (
     CASE,
@@ -60,7 +60,7 @@ from handlers.deeds.steps import (
     to_the_end,
     with_code,
 )
-from storage.models.deeds import Known, Relation, SubjectKind
+from storage.models.deeds import EnteredAs, Known, Relation, SubjectKind
 from storage.models.people import Person
 
 Event = Message | CallbackQuery
@@ -483,6 +483,8 @@ async def change(query: CallbackQuery, turn: Turn) -> Reply:
 
 async def send(_: CallbackQuery, turn: Turn) -> Reply:
     draft = await _draft(turn)
+    if draft.entered_as:
+        return await _enter(turn, draft)
     source = source_of(turn.vault, f"contact:{turn.contact.id}", turn.now)
     await service.refuse_flood(turn.session, source, turn.now)
     filed = await service.report(
@@ -496,6 +498,20 @@ async def send(_: CallbackQuery, turn: Turn) -> Reply:
     return answer.offering(
         choice("tell-see-button", "vr:see"), choice("tell-more-button", "vt:start"), (HOME,)
     )
+
+
+async def _enter(turn: Turn, draft: Draft) -> Reply:
+    """The receipt is shown once, for the citizen; nothing of it stays with the officer's chat."""
+    officer = await people.acting(turn.session, turn.contact.id)
+    if officer is None:
+        raise UserError("deeds-officers-only").offering(HOME)
+    filed = await service.enter(
+        turn.session, turn.vault, draft.told, officer, EnteredAs(draft.entered_as), turn.now,
+        person_id=draft.person_id, joins=draft.joins,
+    )  # fmt: skip
+    await forget_draft(turn)
+    answer = with_code(turn, reply("enter-receipt", code=filed.code, at=turn.now), filed.code)
+    return answer.offering(choice("enter-more-button", "vn:start"), (HOME,))
 
 
 def _author(turn: Turn, draft: Draft) -> Author:

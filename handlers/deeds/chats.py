@@ -6,7 +6,14 @@ from aiogram import Router
 
 from bot.hearing import Hears
 from handlers.deeds import chat as telling
-from handlers.deeds import check_chat, consent_chat, nurture_chat, review_chat, summary_chat
+from handlers.deeds import (
+    check_chat,
+    consent_chat,
+    entry_chat,
+    nurture_chat,
+    review_chat,
+    summary_chat,
+)
 from handlers.deeds.check_chat import Checking
 from handlers.deeds.consent_chat import Consenting
 from handlers.deeds.nurture_chat import Nurturing
@@ -20,6 +27,6 @@ def router() -> Router:
     deeds.message.filter(Hears(Reviewing, Consenting, Checking, Nurturing, Summing, Telling))
     deeds.include_routers(
         review_chat.router(), consent_chat.router(), check_chat.router(), nurture_chat.router(),
-        summary_chat.router(), telling.router(),
+        summary_chat.router(), entry_chat.router(), telling.router(),
     )  # fmt: skip
     return deeds

@@ -50,6 +50,8 @@ class Witness:
     relation: Word
     told: Told
     who: str
+    entered: Word | None = None
+    """How it came, where an officer wrote it down."""
 
 
 @routes.get("/officer/deed/{signed}", allow_head=False)
@@ -100,7 +102,8 @@ async def _witnesses(
         if told is not None:
             who = await _who(session, vault, row) if asked.is_officers else ""
             relation = Word(f"tell-relation-{row.relation}")
-            found.append(Witness(row.number, relation, told, who))
+            entered = Word(f"enter-how-{row.entered_as}") if row.entered_as else None
+            found.append(Witness(row.number, relation, told, who, entered))
     return found
 
 

@@ -138,7 +138,8 @@ async def report(
     actor = f"officer:{entered_by.id}" if entered_by else stages.CITIZEN
     is_first = deed is None
     if deed is None:
-        deed = await _new_deed(session, vault, told, author, now)
+        office_id = entered_by.office_id if entered_by else None
+        deed = await _new_deed(session, vault, told, author, now, office_id)
     person = await _teller(session, vault, author, now)
     row = DeedReport(
         id=new_id(), deed_id=deed.id, number=await _next_number(session, deed),
@@ -174,19 +175,16 @@ async def enter(
     how: EnteredAs,
     now: datetime,
     *,
-    name: str = "",
-    telephone: str = "",
+    person_id: str | None = None,
     joins: str | None = None,
 ) -> Filed:
-    """What came by telephone, on paper or in person, labelled so [C11]. The receipt is for the
-    citizen: nothing leads from the officer to it afterwards. Raises UserError."""
+    """What came by telephone, on paper or in person, labelled so [C11]. `person_id` is the sealed
+    row of whoever told it. The receipt is for the citizen: nothing leads from the officer to it
+    afterwards. Raises UserError."""
     if officer.revoked_at is not None or officer.role != Role.OFFICER:
         raise UserError("deeds-officers-only")
-    person = identity.new_person(session, vault, now)
-    identity.seal_identity(vault, person, name=name, telephone=telephone)
-    await session.flush()
     # A source of its own: two callers written down by one officer are not one caller.
-    author = Author(str(how), "vi", f"{how}:{person.id}", person_id=person.id)
+    author = Author(str(how), "vi", f"{how}:{person_id or new_id()}", person_id=person_id)
     return await report(
         session, vault, told, author, now, joins=joins, entered_by=officer, entered_as=how
     )
@@ -205,14 +203,19 @@ async def _joined(session: AsyncSession, deed_id: str) -> Deed:
 
 
 async def _new_deed(
-    session: AsyncSession, vault: Vault, told: Told, author: Author, now: datetime
+    session: AsyncSession,
+    vault: Vault,
+    told: Told,
+    author: Author,
+    now: datetime,
+    office_id: str | None,
 ) -> Deed:
     subject = identity.new_person(session, vault, now)
     identity.seal_identity(vault, subject, name=told.name)
-    office = await office_for(session, author.unit_code)
+    office_id = office_id or (await office_for(session, author.unit_code)).id
     await session.flush()
     deed = Deed(
-        id=new_id(), office_id=office.id, subject_kind=SubjectKind(told.kind),
+        id=new_id(), office_id=office_id, subject_kind=SubjectKind(told.kind),
         subject_id=subject.id, province=told.province, commune=told.commune,
         happened_on=told.day, lasting=told.lasting, field_code=told.field_code or None,
         is_child=Known(told.child), rewarded=Known(told.rewarded), urgent=False,

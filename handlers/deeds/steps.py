@@ -92,6 +92,8 @@ class Draft:
     """Wants to send with what is there; or changes one answer and then sends."""
     warned: bool = False
     """Was told once that a chat message is no lawful denunciation."""
+    entered_as: str = ""
+    """How it came, where an officer writes it down for somebody else."""
     step: str = ""
 
 
@@ -198,23 +200,27 @@ async def discard(session: AsyncSession, file_ids: Sequence[str]) -> None:
     )
 
 
-async def begin(turn: Turn, unit_code: str = "") -> Reply:
+async def begin(turn: Turn, unit_code: str = "", entered_as: str = "") -> Reply:
     """A new draft; one that lies unsent is offered first."""
     held = await draft_of(turn)
     if held is not None and _is_begun(held):
         await turn.state.set_state(None)
         return reply("tell-draft-held").offering(
             choice("start-deed-draft-button", "vt:resume"),
-            choice("tell-anew-button", f"vt:anew:{unit_code}"), (HOME,), HELP,
+            choice("tell-anew-button", _anew(unit_code, entered_as)), (HOME,), HELP,
         )  # fmt: skip
-    return await begin_anew(turn, unit_code)
+    return await begin_anew(turn, unit_code, entered_as)
 
 
-async def begin_anew(turn: Turn, unit_code: str = "") -> Reply:
+def _anew(unit_code: str, entered_as: str) -> str:
+    return f"vn:a:{entered_as}" if entered_as else f"vt:anew:{unit_code}"
+
+
+async def begin_anew(turn: Turn, unit_code: str = "", entered_as: str = "") -> Reply:
     """The eight questions from the first; a unit whose poster led here is named."""
     await drop(turn)
     unit = await service.invited(turn.session, unit_code)
-    draft = Draft(unit_code=unit.code if unit else "")
+    draft = Draft(unit_code=unit.code if unit else "", entered_as=entered_as)
     first = await enter(turn, draft, Telling.kind)
     if unit is None:
         return first
