@@ -18,7 +18,7 @@ from aiogram.types import CallbackQuery, Message
 
 from bot import places
 from bot.receipts import tidy_code
-from bot.replies import Reply, Until, UserError, Word, choice, link, reply
+from bot.replies import Choice, Reply, Until, UserError, Word, choice, link, reply
 from handlers.deeds import checking, reading, service, writing
 from handlers.deeds.checking import Asked
 from handlers.deeds.reading import Reading
@@ -92,11 +92,16 @@ async def _card(turn: Turn, asked: Asked) -> Reply:
     name = "—"
     if field is not None:
         name = field.name_en if turn.contact.locale == "en" else field.name_vi
-    return reply(
+    card = reply(
         "deed_check-card", unit=asked.post.unit.name, place=place_in_words(deed),
         day=deed.happened_on or "—", field=name, n=len(tellers), due=Until(check.due_at),
         kind=Word(f"tell-kind-{deed.subject_kind}"),
-    ).offering(link("deed_check-page-button", address), *answers, LIST, (HOME,), HELP)  # fmt: skip
+    )  # fmt: skip
+    ways: list[Choice | tuple[Choice, ...]] = [*answers, LIST, (HOME,), HELP]
+    if check.answer is None:
+        return card.offering(link("deed_check-page-button", address), *ways)
+    said = Word(f"deed_check-said-{CheckAnswer(check.answer)}")
+    return card.followed_by(reply("deed_check-said-already", said=said).offering(*ways))
 
 
 def place_in_words(deed: Deed) -> str:
@@ -139,7 +144,8 @@ async def send(_: CallbackQuery, turn: Turn) -> Reply:
         piece.files, turn.now,
     )  # fmt: skip
     await writing.done(turn)
-    return reply("deed_check-thanks").offering(LIST, (HOME,))
+    amend = choice("deed_check-amend-button", f"vx:o:{check_id}")
+    return reply("deed_check-thanks").offering(amend, LIST, (HOME,))
 
 
 async def cancel(_: Event, turn: Turn) -> Reply:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import places
 from bot.clock import add_working_days, end_of_day, load_calendar, local_day
-from bot.replies import Until, UserError, choice, reply
+from bot.replies import Until, UserError, Word, choice, reply
 from bot.text import plain
 from bot.vault import Vault
 from handlers.deeds import forms, news, people, service, stages
@@ -34,6 +34,7 @@ WAITING = (DeedState.RECEIVED, DeedState.UNCHECKABLE, DeedState.CONFIRMED)
 """What an officer must decide on next."""
 USUAL_DAYS = 5
 """Working days a unit has to answer, unless the office says otherwise."""
+OFTEN_DAYS = (3, 5, 10, 15)
 MOST_DAYS = 60
 LONGEST_REASON = 1000
 _BECOMES = {
@@ -208,17 +209,26 @@ async def open_checks(session: AsyncSession, contact_id: int) -> list[Asked]:
 
 async def hold(session: AsyncSession, contact_id: int, check_id: str) -> Asked:
     """Locked until the commit. Raises UserError unless this contact is a live member of the unit
-    that was asked, and when it was answered or called back meanwhile."""
+    that was asked, and when it was called back or can be answered no more."""
     check = await session.get(DeedCheck, check_id, with_for_update=True, populate_existing=True)
     posts = {post.unit.id: post for post in await people.posts(session, contact_id)}
     if check is None or check.unit_id not in posts:
         raise UserError("deed_check-not-yours")
     if check.called_back_at is not None:
         raise UserError("deed_check-called-back")
-    if check.answered_at is not None:
-        raise UserError("deed_check-answered", at=check.answered_at)
     deed = await session.get_one(Deed, check.deed_id)
+    if check.answered_at is not None and not may_amend(check, deed):
+        raise UserError("deed_check-answered", at=check.answered_at)
     return Asked(check, deed, posts[check.unit_id])
+
+
+def may_amend(check: DeedCheck, deed: Deed) -> bool:
+    """Until an officer has done anything upon the answer."""
+    return (
+        check.answer is not None
+        and deed.state == _BECOMES[CheckAnswer(check.answer)]
+        and deed.changed_by == check.answered_by
+    )
 
 
 async def answer(
@@ -231,13 +241,18 @@ async def answer(
     now: datetime,
 ) -> None:
     """The unit's answer: a yes with a photo or words, anything else with words. The deed goes on
-    by itself; officers and tellers hear of it. Raises UserError."""
+    by itself; officers and tellers hear of it. An answer given before is amended: it goes back to
+    being checked, and on from there. Raises UserError."""
     check, deed = asked.check, asked.deed
     words = forms.checked_words(reason, LONGEST_REASON)
     if not words and (said is not CheckAnswer.CONFIRMED or not file_ids):
         raise UserError("deed_check-needs-words")
     if len(file_ids) > forms.MOST_FILES:
         raise UserError("deeds-too-many-files", most=forms.MOST_FILES)
+    amends = check.answered_at is not None
+    if amends:
+        check.answer = check.answered_by = check.answered_at = check.reason = None
+        await stages.become(session, deed, DeedState.CHECKING, asked.post.actor, now)
     check.answer, check.answered_by, check.answered_at = said, asked.post.actor, now
     if words:
         check.reason = await _sealed(session, vault, deed, f"reason:{check.id}", words)
@@ -250,7 +265,11 @@ async def answer(
     )
     await news.tell_tellers(session, vault, deed, now)
     told = reply(f"deed_check-news-{said}", unit=asked.post.unit.name)
-    await news.tell_office(session, vault, deed, told, now, f"deed-answer:{check.id}")
+    if amends:
+        answer = Word(f"deed_check-said-{said}")
+        told = reply("deed_check-amended", unit=asked.post.unit.name, said=answer)
+    key = f"deed-answer:{check.id}:{deed.version}"
+    await news.tell_office(session, vault, deed, told, now, key)
 
 
 async def _sealed(

@@ -26,7 +26,7 @@ from storage.models.office import Officer
 from storage.models.units import Unit
 
 Event = Message | CallbackQuery
-_OPEN = "deed_review"
+_OPEN, _DAYS = "deed_review", "deed_review_days"
 MOST_LISTED = 20
 LIST = choice("deed_review-list-button", "vd:list")
 
@@ -45,6 +45,7 @@ def router() -> Router:
     press(open_one, F.data.startswith("vd:o:"))
     press(offer_units, F.data.startswith("vd:u:"))
     press(ask_unit, F.data.startswith("vd:q:"))
+    press(choose_days, F.data.startswith("vd:n:"), Reviewing.unit)
     press(ask_reason, F.data.startswith("vd:r:"))
     press(only_duty, F.data == "vd:duty", Reviewing.reason)
     press(list_waiting, F.data.startswith("vd:"))
@@ -146,18 +147,45 @@ async def offer_units(query: CallbackQuery, turn: Turn) -> Reply:
     return await _units(turn, deed, seen, "")
 
 
-async def find_unit(message: Message, turn: Turn) -> Reply:
+async def choose_days(query: CallbackQuery, turn: Turn) -> Reply:
+    """One of the usual numbers; any other is typed where the unit's name is."""
     deed, seen = await _opened(turn)
-    return await _units(turn, deed, seen, message.text or "")
+    said = _payload(query)
+    return await _set_days(turn, deed, seen, int(said) if said.isdecimal() else 0)
+
+
+async def _set_days(turn: Turn, deed: Deed, seen: int, days: int) -> Reply:
+    if not 1 <= days <= checking.MOST_DAYS:
+        raise UserError("deed_review-bad-days", most=checking.MOST_DAYS)
+    await turn.state.update_data({_DAYS: days})
+    return await _units(turn, deed, seen, "")
+
+
+async def find_unit(message: Message, turn: Turn) -> Reply:
+    """Digits alone are the working days: no unit is called so."""
+    deed, seen = await _opened(turn)
+    typed = message.text or ""
+    if typed.strip().isdecimal():
+        return await _set_days(turn, deed, seen, int(typed.strip()[:4]))
+    return await _units(turn, deed, seen, typed)
 
 
 async def _units(turn: Turn, deed: Deed, seen: int, typed: str) -> Reply:
     found: list[Unit] = await checking.units_near(turn.session, deed, typed)
-    answer = reply("deed_review-which-unit" if found else "deed_review-no-unit")
+    days = await _days(turn)
+    answer = reply("deed_review-which-unit", n=days) if found else reply("deed_review-no-unit")
     for unit in found:
         press = f"vd:q:{deed.id}:{unit.id}:{seen}"
         answer = answer.offering(Choice(unit.name[:60], press=press, literal=True))
+    others = [one for one in checking.OFTEN_DAYS if one != days]
+    answer = answer.offering(
+        [choice("deed_review-days-button", f"vd:n:{one}", n=one) for one in others]
+    )
     return answer.offering(choice("common-back-button", f"vd:o:{deed.id}"), LIST)
+
+
+async def _days(turn: Turn) -> int:
+    return int((await turn.state.get_data()).get(_DAYS) or checking.USUAL_DAYS)
 
 
 async def ask_unit(query: CallbackQuery, turn: Turn) -> Reply:
@@ -168,8 +196,9 @@ async def ask_unit(query: CallbackQuery, turn: Turn) -> Reply:
     if unit is None:
         raise UserError("deed_review-not-yours").offering(LIST)
     check = await checking.ask(
-        turn.session, turn.vault, officer, deed, unit, turn.now, seen=int(seen)
-    )
+        turn.session, turn.vault, officer, deed, unit, turn.now, seen=int(seen),
+        days=await _days(turn),
+    )  # fmt: skip
     await _leave(turn)
     return reply("deed_review-asked", unit=unit.name, due=Until(check.due_at)).offering(LIST, HOME)
 
@@ -232,8 +261,9 @@ async def _leave(turn: Turn) -> None:
     if (await turn.state.get_state() or "").startswith("Reviewing:"):
         await turn.state.set_state(None)
     data = await turn.state.get_data()
-    if data.pop(_OPEN, None) is not None:
-        await turn.state.set_data(data)
+    kept = {name: value for name, value in data.items() if name not in (_OPEN, _DAYS)}
+    if kept != data:
+        await turn.state.set_data(kept)
 
 
 def _payload(query: CallbackQuery) -> str:
