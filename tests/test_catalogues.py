@@ -83,6 +83,8 @@ REASONS = [
     "worded_anew",
 ]  # fmt: skip
 
+SERIES = ["kind", "name", "place", "what", "day", "field", "groups", "outcome"]
+
 DYNAMIC = {
     "deeds-state-{}": _but(DeedState),
     "deeds-ways-{}": _but(DeedState),
@@ -97,6 +99,10 @@ DYNAMIC = {
     "deed_consent-{}-no-button": _but(Whose),
     "deed_consent-{}-again-button": _but(Whose),
     "deed_consent-read-back-{}": _but(Whose),
+    "series-guide-{}": ["title", "rows", "place", "groups", "names", "again"],
+    "series-column-{}": SERIES,
+    "series-tip-{}": SERIES,
+    "series-wrong-{}": [one for one in SERIES if one != "outcome"],
     "enter-how-{}": _but(EnteredAs),
     "enter-{}-button": _but(EnteredAs),
     "deeds-stage-{}": _but(Stage),

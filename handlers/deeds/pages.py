@@ -1,32 +1,37 @@
 """How a good deed goes on, by its receipt; and what officers and units read of it, by a link.
 
 GET /tracuu/deed/PASS    where it stands, for whoever told it
+GET /viectot/danh-sach.xlsx   the list a unit fills in
 GET /officer/deed/LINK   names, words and files, for ten minutes; each reading is an act
 """
 
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from aiohttp import web
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import identity, receipts
+from bot import i18n, identity, receipts
 from bot.replies import UserError, Word
 from bot.vault import Vault
-from bot.web.server import download, own_session, page, services, session_of
-from handlers.deeds import consent, reading, service, stages
+from bot.web.server import download, locale_of, own_session, page, services, session_of
+from handlers.deeds import consent, forms, reading, series, service, stages
 from handlers.deeds.check_chat import place_in_words
 from handlers.deeds.forms import Told
 from handlers.deeds.reading import Reading
+from handlers.deeds.series_chat import TEMPLATE
 from storage.models.deeds import Deed, DeedFile, DeedReport
 from storage.models.people import Person
 from storage.models.traffic import StoredFile
 
 routes = web.RouteTableDef()
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @routes.get("/tracuu/deed/{signed}")
@@ -40,6 +45,14 @@ async def show_standing(request: web.Request) -> web.Response:
     state = Word(f"deeds-state-{found.state}")
     stage = Word(f"deeds-stage-{found.stage}")
     return page(request, "deeds/standing.html", found=found, state=state, stage=stage)
+
+
+@routes.get(TEMPLATE)
+async def give_template(request: web.Request) -> web.Response:
+    form, locale = await forms.form_of(session_of(request)), locale_of(request)
+    written, say = io.BytesIO(), partial(i18n.say, locale)
+    await asyncio.to_thread(series.write_template, written, form, say, locale)
+    return download(written.getvalue(), XLSX, "danh-sach-viec-tot.xlsx")
 
 
 @dataclass(frozen=True)

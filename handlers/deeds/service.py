@@ -128,9 +128,11 @@ async def report(
     joins: str | None = None,
     entered_by: Officer | None = None,
     entered_as: EnteredAs | None = None,
+    office_id: str | None = None,
 ) -> Filed:
     """Files one person's report and makes its receipt: of a new deed, or of `joins`, which it
-    strengthens and is never merged into. Raises UserError."""
+    strengthens and is never merged into. `office_id` is where it is known whose it is, else that
+    of the inviting unit. Raises UserError."""
     form = await forms.form_of(session)
     told = forms.fitting(form, told)
     forms.check(form, told)
@@ -138,7 +140,6 @@ async def report(
     actor = f"officer:{entered_by.id}" if entered_by else stages.CITIZEN
     is_first = deed is None
     if deed is None:
-        office_id = entered_by.office_id if entered_by else None
         deed = await _new_deed(session, vault, told, author, now, office_id)
     person = await _teller(session, vault, author, now)
     row = DeedReport(
@@ -186,8 +187,9 @@ async def enter(
     # A source of its own: two callers written down by one officer are not one caller.
     author = Author(str(how), "vi", f"{how}:{person_id or new_id()}", person_id=person_id)
     return await report(
-        session, vault, told, author, now, joins=joins, entered_by=officer, entered_as=how
-    )
+        session, vault, told, author, now, joins=joins, entered_by=officer, entered_as=how,
+        office_id=officer.office_id,
+    )  # fmt: skip
 
 
 async def _joined(session: AsyncSession, deed_id: str) -> Deed:
@@ -299,6 +301,17 @@ def shared(rows: Iterable[DeedReport]) -> list[Shared]:
             if mark:
                 seen.setdefault((what, mark), []).append(row.number)
     return [Shared(what, tuple(found)) for (what, _), found in seen.items() if len(found) > 1]
+
+
+async def told_by(session: AsyncSession, contact_id: int, most: int) -> Sequence[DeedReport]:
+    """What was told in this chat and is stood by, the newest first."""
+    found = await session.scalars(
+        select(DeedReport)
+        .where(DeedReport.contact_id == contact_id, DeedReport.state == ReportState.GIVEN)
+        .order_by(DeedReport.received_at.desc(), DeedReport.id)
+        .limit(most)
+    )
+    return found.all()
 
 
 async def told_in(session: AsyncSession, vault: Vault, row: DeedReport) -> Told | None:

@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot import identity, places
 from bot.config import Settings
 from bot.contacts import Contact
+from bot.media import FileStore
 from bot.places import Place
 from bot.replies import Arg, Choice, Picture, Reply, UserError, Word, choice, reply
 from bot.vault import Unreadable, Vault
@@ -107,6 +108,7 @@ class Turn:
     now: datetime
     vault: Vault
     links: str
+    store: FileStore
     files: Sequence[dict[str, Any]] = field(default_factory=tuple)
 
 
@@ -117,7 +119,7 @@ def give_turn(router: Router) -> None:
         settings: Settings = data["settings"]
         data["turn"] = Turn(
             data["session"], data["state"], data["contact"], data["now"], data["vault"],
-            settings.links, data["files"],
+            settings.links, FileStore(settings.home / "files"), data["files"],
         )  # fmt: skip
         stood_at = await data["state"].get_state()
         try:
