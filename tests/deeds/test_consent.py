@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession
 from sqlalchemy import select
 
 from bot.replies import UserError
@@ -22,7 +23,7 @@ from storage.models.office import Officer
 from tests.consultations.opinions import acts
 from tests.deeds.ground import NOW, VAULT, Deeds
 from tests.deeds.staged import presses, put
-from tests.deeds.test_checking import the_deed, told_deed
+from tests.deeds.test_checking import _link, the_deed, told_deed
 from tests.deeds.test_dialogue import CHANNELS
 from tests.officers.staff import officer as staff_officer
 from tests.officers.staff import other_office
@@ -184,3 +185,21 @@ async def test_only_officers_of_the_office_record_it(sqlite_world: World) -> Non
     assert (await the_deed(world)).consent == Known.UNKNOWN
     await put(world, DeedState.WITHDRAWN)
     assert "người kể đã rút lại" in await presses(cast.officer, pressed)
+
+
+async def test_the_paper_of_a_consent_is_read_by_officers_alone(sqlite_world: World) -> None:
+    world = sqlite_world
+    cast = await told_deed(world, "webchat")
+    await put(world, DeedState.NURTURED, unit_id=cast.unit_id)
+    deed = await the_deed(world)
+    await presses(cast.officer, f"vc:s:own:no:{deed.id}:{deed.version}")
+    await cast.officer.says(GROUND)
+    await cast.officer.sends_files((jpeg(), "giay-dong-y.jpg"))
+    await cast.officer.taps("Ghi")
+    pages = []
+    for person in (cast.officer, cast.clerk):
+        await presses(person, f"bd:o:{deed.id}")
+        async with ClientSession() as http, http.get(_link(person)) as response:
+            pages.append(await response.text())
+    assert all("Ví Dụ" in page for page in pages)
+    assert ["giay-dong-y" in page for page in pages] == [True, False]
