@@ -17,7 +17,7 @@ from handlers.consultations.review import jobs as review_jobs
 from handlers.deadlines.calendar import consultation_dates
 from handlers.deadlines.desk import digest
 from handlers.deadlines.reminders import planner, settle
-from handlers.deeds import checking, news
+from handlers.deeds import checking, morning
 from handlers.officers import jobs as officer_jobs
 from storage.models.traffic import (
     ChatLine,
@@ -59,7 +59,7 @@ def make_scheduler(base: Foundation) -> Scheduler:
         await checking.escalate(session, base.vault, now)
 
     async def tell_of_deeds(session: AsyncSession, now: datetime) -> None:
-        await news.tell_waiting(session, base.vault, now)
+        await morning.tell_offices(session, base.vault, now)
 
     return Scheduler(
         base.db,

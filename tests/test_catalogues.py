@@ -17,6 +17,7 @@ from babel.messages.pofile import read_po
 from bot import i18n
 from bot.pictures import Mark
 from handlers.deadlines.calendar.service import Terms
+from handlers.deeds.consent import Age, Whose
 from handlers.deeds.news import PUBLIC_STEPS
 from handlers.deeds.steps import CHANGED
 from storage.models.consultations import (
@@ -28,7 +29,15 @@ from storage.models.consultations import (
     Stance,
 )
 from storage.models.deadlines import Audience, DeadlineState, DutyState, Work
-from storage.models.deeds import CheckAnswer, DeedState, Known, Relation, SubjectKind
+from storage.models.deeds import (
+    CheckAnswer,
+    DeedState,
+    EnteredAs,
+    Known,
+    Relation,
+    Stage,
+    SubjectKind,
+)
 from storage.models.reminders import ReminderState
 from storage.models.units import MemberRank, SeatRank, UnitKind
 
@@ -45,6 +54,7 @@ KEYED = {
     "choice": 0, "link": 0, "reply": 0, "UserError": 0, "Word": 0, "Reply": 0, "Choice": 0,
     "BackupError": 0, "Refused": 0, "MediaRefused": 0, "Picture": 2, "say": 0, "_say": 0,
     "mistyped": 0, "said": 0, "ConfigError": 0, "_Wrong": 0, "SchemaError": 0, "UnsafeStorage": 0,
+    "read_back": 2,
 }  # fmt: skip
 """Calls that take a key, and at which place. `i18n.say` has the language before it."""
 
@@ -74,6 +84,8 @@ REASONS = [
     "worded_anew",
 ]  # fmt: skip
 
+SERIES = ["kind", "name", "place", "what", "day", "field", "groups", "outcome"]
+
 DYNAMIC = {
     "deeds-state-{}": _but(DeedState),
     "deeds-ways-{}": _but(DeedState),
@@ -82,6 +94,21 @@ DYNAMIC = {
     "deed_check-ask-{}": _but(CheckAnswer),
     "deed_check-said-{}": _but(CheckAnswer),
     "deed_check-news-{}": _but(CheckAnswer),
+    "deed_consent-said-{}": _but(Known),
+    "deed_consent-age-{}-button": _but(Age),
+    "deed_consent-ask-{}": ["ground", "guardian", "again"],
+    "deed_consent-{}-no-button": _but(Whose),
+    "deed_consent-{}-again-button": _but(Whose),
+    "deed_consent-read-back-{}": _but(Whose),
+    "series-guide-{}": ["title", "rows", "place", "groups", "names", "again"],
+    "series-column-{}": SERIES,
+    "series-tip-{}": SERIES,
+    "series-wrong-{}": [one for one in SERIES if one != "outcome"],
+    "enter-how-{}": _but(EnteredAs),
+    "enter-{}-button": _but(EnteredAs),
+    "deeds-stage-{}": _but(Stage),
+    "tell-standing-unit-{}": ["checking", "nurtured", "proposed"],
+    "deed_nurture-ask-{}": ["plan", "note"],
     "deed_review-same-{}": ["source", "words", "invitation"],
     "tell-ask-name-{}": _but(SubjectKind),
     "tell-kind-{}": _but(SubjectKind),

@@ -57,9 +57,7 @@ def _is_heard(filters: list[object], hears: Hears) -> bool:
 
 
 def test_features_that_listen_are_found() -> None:
-    assert {router.name for router, _ in _listening()} == {
-        "deadlines", "deed_checks", "deed_review", "deeds", "staff",
-    }  # fmt: skip
+    assert {router.name for router, _ in _listening()} == {"deadlines", "deeds", "staff"}
 
 
 def test_every_dialogue_of_a_feature_that_listens_is_heard() -> None:

@@ -12,24 +12,22 @@ citizen: [send]                       bot: the receipt, in letters and as a pict
 
 from __future__ import annotations
 
-import re
-from contextlib import suppress
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 
 from aiogram import F, Router
 from aiogram.filters import Command, CommandObject, CommandStart, StateFilter
 from aiogram.types import CallbackQuery, Message
 
-from bot import dates, identity, places
+from bot import identity, places
 from bot.clock import local_day
 from bot.concerns import looks_like_denunciation
-from bot.hearing import Hears
 from bot.limits import source_of
 from bot.locations import place_of
 from bot.receipts import tidy_code
 from bot.replies import Reply, UserError, choice, reply
-from bot.text import fold, tidy
-from handlers.deeds import forms, service
+from bot.text import tidy
+from handlers.deeds import forms, people, service
+from handlers.deeds.days import day_gone_by
 from handlers.deeds.service import Author
 from handlers.deeds.steps import (
     CASE,
@@ -61,17 +59,14 @@ from handlers.deeds.steps import (
     to_the_end,
     with_code,
 )
-from storage.models.deeds import Known, Relation, SubjectKind
+from storage.models.deeds import EnteredAs, Known, Relation, SubjectKind
 from storage.models.people import Person
 
 Event = Message | CallbackQuery
-_YEAR = re.compile(r"(?:19|20)\d\d")
-_WEEKDAY = re.compile(r"\b(?:thu|chu nhat|cn|t[2-7]|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b")
 
 
 def router() -> Router:
-    chat = Router(name="deeds")
-    chat.message.filter(Hears(Telling))
+    chat = Router(name="deed_telling")
     give_turn(chat)
     telling = StateFilter(Telling)
     chat.message.register(open_poster, CommandStart(deep_link=True, magic=F.args.startswith("d-")))
@@ -337,33 +332,6 @@ def _added(before: str, words: str) -> str:
     return f"{before}\n{words}" if before else words
 
 
-def day_gone_by(words: str, now: datetime) -> date | None:
-    """The day meant, of those gone by; None where the words name none. "20/11" is the last one
-    and "Friday" last Friday: what is told has happened. Raises UserError for a day to come."""
-    try:
-        read = dates.understand(words, now)
-    except UserError:
-        return None
-    today = local_day(now)
-    meant = [one.day for one in (read, read.other) if one is not None]
-    if past := [day for day in meant if day <= today]:
-        return max(past)
-    if _WEEKDAY.search(fold(words)):
-        return min(meant) - timedelta(days=7)
-    if _YEAR.search(words) or not any(letter.isdigit() for letter in words):
-        raise UserError("tell-still-to-come")
-    return _last(min(meant), today)
-
-
-def _last(day: date, today: date) -> date | None:
-    """The same day of the last year that had it."""
-    for year in range(today.year, today.year - 9, -1):
-        with suppress(ValueError):
-            if (candidate := day.replace(year=year)) <= today:
-                return candidate
-    return None
-
-
 async def _take_place(turn: Turn, draft: Draft, words: str) -> Reply:
     """Any part of a present or an old name; what no list knows is kept as it was said."""
     forms.checked_words(words, forms.LONGEST_SHORT)
@@ -485,6 +453,8 @@ async def change(query: CallbackQuery, turn: Turn) -> Reply:
 
 async def send(_: CallbackQuery, turn: Turn) -> Reply:
     draft = await _draft(turn)
+    if draft.entered_as:
+        return await _enter(turn, draft)
     source = source_of(turn.vault, f"contact:{turn.contact.id}", turn.now)
     await service.refuse_flood(turn.session, source, turn.now)
     filed = await service.report(
@@ -498,6 +468,20 @@ async def send(_: CallbackQuery, turn: Turn) -> Reply:
     return answer.offering(
         choice("tell-see-button", "vr:see"), choice("tell-more-button", "vt:start"), (HOME,)
     )
+
+
+async def _enter(turn: Turn, draft: Draft) -> Reply:
+    """The receipt is shown once, for the citizen; nothing of it stays with the officer's chat."""
+    officer = await people.acting(turn.session, turn.contact.id)
+    if officer is None:
+        raise UserError("deeds-officers-only").offering(HOME)
+    filed = await service.enter(
+        turn.session, turn.vault, draft.told, officer, EnteredAs(draft.entered_as), turn.now,
+        person_id=draft.person_id, joins=draft.joins,
+    )  # fmt: skip
+    await forget_draft(turn)
+    answer = with_code(turn, reply("enter-receipt", code=filed.code, at=turn.now), filed.code)
+    return answer.offering(choice("enter-more-button", "vn:start"), (HOME,))
 
 
 def _author(turn: Turn, draft: Draft) -> Author:

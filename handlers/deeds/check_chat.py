@@ -9,8 +9,6 @@ clerk: /xacminh          bot: everything that waits for an answer
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
-from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from aiogram import F, Router
@@ -19,19 +17,15 @@ from aiogram.fsm.state import State, StatesGroup
 from aiogram.types import CallbackQuery, Message
 
 from bot import places
-from bot.hearing import Hears
-from bot.locations import place_of
 from bot.receipts import tidy_code
-from bot.replies import Reply, Until, UserError, Word, choice, link, reply
-from bot.text import tidy
-from handlers.deeds import checking, forms, reading, service
+from bot.replies import Choice, Reply, Until, UserError, Word, choice, link, reply
+from handlers.deeds import checking, reading, service, writing
 from handlers.deeds.checking import Asked
 from handlers.deeds.reading import Reading
-from handlers.deeds.steps import HELP, HOME, Turn, discard, full_name, give_turn
+from handlers.deeds.steps import HELP, HOME, Turn, full_name, give_turn
 from storage.models.deeds import CheckAnswer, Deed, DeedField
 
 Event = Message | CallbackQuery
-_DRAFT = "deed_check"
 LIST = choice("deed_check-list-button", "vx:list")
 
 
@@ -39,19 +33,8 @@ class Checking(StatesGroup):
     saying = State()
 
 
-@dataclass
-class Answer:
-    """What a clerk has said so far; the words lie sealed, because they may name people."""
-
-    check_id: str
-    said: str
-    sealed: str = ""
-    files: list[str] = field(default_factory=list)
-
-
 def router() -> Router:
     chat = Router(name="deed_checks")
-    chat.message.filter(Hears(Checking))
     give_turn(chat)
     chat.message.register(list_checks, Command("xacminh", "check"))
     press = chat.callback_query.register
@@ -64,13 +47,13 @@ def router() -> Router:
     saying = StateFilter(Checking)
     chat.message.register(cancel, Command("huy", "cancel"), saying)
     plain = (F.text, ~F.text.startswith("/"), ~F.text.func(tidy_code))
-    chat.message.register(take_words, saying, *plain)
-    chat.message.register(take_more, saying, ~F.text)
+    chat.message.register(take, saying, *plain)
+    chat.message.register(take, saying, ~F.text)
     return chat
 
 
 async def list_checks(_: Event, turn: Turn) -> Reply:
-    await _leave(turn)
+    await writing.leave(turn)
     found = await checking.open_checks(turn.session, turn.contact.id)
     if not found:
         return reply("deed_check-none").offering((HOME,), HELP)
@@ -87,7 +70,7 @@ async def list_checks(_: Event, turn: Turn) -> Reply:
 
 
 async def open_one(query: CallbackQuery, turn: Turn) -> Reply:
-    await _leave(turn)
+    await writing.leave(turn)
     asked = await _hold(turn, (query.data or "").removeprefix("vx:o:"))
     return await _card(turn, asked)
 
@@ -109,11 +92,16 @@ async def _card(turn: Turn, asked: Asked) -> Reply:
     name = "—"
     if field is not None:
         name = field.name_en if turn.contact.locale == "en" else field.name_vi
-    return reply(
+    card = reply(
         "deed_check-card", unit=asked.post.unit.name, place=place_in_words(deed),
         day=deed.happened_on or "—", field=name, n=len(tellers), due=Until(check.due_at),
         kind=Word(f"tell-kind-{deed.subject_kind}"),
-    ).offering(link("deed_check-page-button", address), *answers, LIST, (HOME,), HELP)  # fmt: skip
+    )  # fmt: skip
+    ways: list[Choice | tuple[Choice, ...]] = [*answers, LIST, (HOME,), HELP]
+    if check.answer is None:
+        return card.offering(link("deed_check-page-button", address), *ways)
+    said = Word(f"deed_check-said-{CheckAnswer(check.answer)}")
+    return card.followed_by(reply("deed_check-said-already", said=said).offering(*ways))
 
 
 def place_in_words(deed: Deed) -> str:
@@ -129,9 +117,7 @@ async def choose(query: CallbackQuery, turn: Turn) -> Reply:
     asked = await _hold(turn, check_id)
     if said not in CheckAnswer.__members__.values():
         return await _card(turn, asked)
-    await _leave(turn)
-    await _keep(turn, Answer(check_id, said))
-    await turn.state.set_state(Checking.saying)
+    await writing.begin(turn, Checking.saying, check_id, said)
     return reply(f"deed_check-ask-{CheckAnswer(said)}").offering(*_ways(asked))
 
 
@@ -140,92 +126,28 @@ def _ways(asked: Asked) -> tuple[Any, ...]:
     return (back, choice("common-cancel-button", "vx:cancel")), HELP
 
 
-async def take_words(message: Message, turn: Turn) -> Reply:
-    return await _add(turn, message.text or "", [], "")
-
-
-async def take_more(message: Message, turn: Turn) -> Reply:
-    """Photos, voice, a place on the map; a caption is words. An album is answered once."""
-    for file in turn.files:
-        if "refused" in file:
-            raise UserError(file["refused"], **file["args"])
-    words = tidy(message.caption or "") or place_of(message, turn.contact.locale)
-    album = f"album:{message.media_group_id}" if message.media_group_id else ""
-    return await _add(turn, words, [file["id"] for file in turn.files], album)
-
-
-async def _add(turn: Turn, words: str, files: list[str], album: str) -> Reply:
-    held = await _held(turn)
-    asked = await _hold(turn, held.check_id)
-    before = _words(turn, held)
-    said = forms.checked_words(f"{before}\n{words}" if before and words else before or words)
-    held.files += files
-    if len(held.files) > forms.MOST_FILES:
-        raise UserError("deeds-too-many-files", most=forms.MOST_FILES).once(album)
-    held.sealed = b64encode(turn.vault.seal_system(said.encode(), _place(turn))).decode()
-    await _keep(turn, held)
-    read_back = Reply(
-        "deed_check-read-back",
-        {
-            "said": Word(f"deed_check-said-{CheckAnswer(held.said)}"), "words": said or "—",
-            "n": len(held.files),
-        },
-        once=album,
-    )  # fmt: skip
+async def take(message: Message, turn: Turn) -> Reply:
+    piece = await writing.add(turn, message, LIST)
+    check_id, said = piece.about
+    asked = await _hold(turn, check_id)
+    answer = Word(f"deed_check-said-{CheckAnswer(said)}")
+    read_back = writing.read_back(turn, piece, "deed_check-read-back", said=answer)
     return read_back.offering(choice("deed_check-send-button", "vx:send"), *_ways(asked))
 
 
 async def send(_: CallbackQuery, turn: Turn) -> Reply:
-    held = await _held(turn)
-    asked = await _hold(turn, held.check_id)
+    piece = await writing.held(turn, LIST)
+    check_id, said = piece.about
+    asked = await _hold(turn, check_id)
     await checking.answer(
-        turn.session, turn.vault, asked, CheckAnswer(held.said), _words(turn, held), held.files,
-        turn.now,
+        turn.session, turn.vault, asked, CheckAnswer(said), writing.words(turn, piece),
+        piece.files, turn.now,
     )  # fmt: skip
-    await _forget(turn)
-    return reply("deed_check-thanks").offering(LIST, (HOME,))
+    await writing.done(turn)
+    amend = choice("deed_check-amend-button", f"vx:o:{check_id}")
+    return reply("deed_check-thanks").offering(amend, LIST, (HOME,))
 
 
 async def cancel(_: Event, turn: Turn) -> Reply:
-    await _leave(turn)
+    await writing.leave(turn)
     return reply("deed_check-cancelled").offering(LIST, (HOME,))
-
-
-# What was said so far
-
-
-async def _held(turn: Turn) -> Answer:
-    held = (await turn.state.get_data()).get(_DRAFT)
-    if not held:
-        raise UserError("common-start-again").offering(LIST)
-    return Answer(**held)
-
-
-def _words(turn: Turn, held: Answer) -> str:
-    if not held.sealed:
-        return ""
-    return turn.vault.unseal_system(b64decode(held.sealed), _place(turn)).decode()
-
-
-def _place(turn: Turn) -> str:
-    return f"deed-check:{turn.contact.id}"
-
-
-async def _keep(turn: Turn, held: Answer) -> None:
-    await turn.state.update_data({_DRAFT: asdict(held)})
-
-
-async def _leave(turn: Turn) -> None:
-    """Another check, or none: what was begun is given up with its files."""
-    held = (await turn.state.get_data()).get(_DRAFT)
-    if held:
-        await discard(turn.session, held["files"])
-    await _forget(turn)
-
-
-async def _forget(turn: Turn) -> None:
-    if await turn.state.get_state() == Checking.saying.state:
-        await turn.state.set_state(None)
-    data = await turn.state.get_data()
-    if data.pop(_DRAFT, None) is not None:
-        await turn.state.set_data(data)

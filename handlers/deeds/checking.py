@@ -9,9 +9,9 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import outbox, places
+from bot import places
 from bot.clock import add_working_days, end_of_day, load_calendar, local_day
-from bot.replies import Until, UserError, choice, reply
+from bot.replies import Until, UserError, Word, choice, reply
 from bot.text import plain
 from bot.vault import Vault
 from handlers.deeds import forms, news, people, service, stages
@@ -30,8 +30,11 @@ from storage.models.office import Officer
 from storage.models.people import Person
 from storage.models.units import MemberRank, Unit, UnitKind
 
+WAITING = (DeedState.RECEIVED, DeedState.UNCHECKABLE, DeedState.CONFIRMED)
+"""What an officer must decide on next."""
 USUAL_DAYS = 5
 """Working days a unit has to answer, unless the office says otherwise."""
+OFTEN_DAYS = (3, 5, 10, 15)
 MOST_DAYS = 60
 LONGEST_REASON = 1000
 _BECOMES = {
@@ -56,7 +59,7 @@ async def queue(session: AsyncSession, officer: Officer) -> list[Waiting]:
         select(Deed, func.count(DeedReport.id))
         .join(DeedReport, DeedReport.deed_id == Deed.id)
         .where(
-            Deed.office_id == officer.office_id, Deed.state.in_(news.WAITING),
+            Deed.office_id == officer.office_id, Deed.state.in_(WAITING),
             DeedReport.state == ReportState.GIVEN,
         )
         .group_by(Deed.id)
@@ -139,14 +142,10 @@ async def ask(
     deed.unit_id = unit.id
     await stages.become(session, deed, DeedState.CHECKING, check.asked_by, now)
     clerks = await people.chats_of(session, unit.id, *people.CLERKS) or chats
-    for contact_id in dict.fromkeys(clerks.values()):
-        outbox.tell(
-            session, vault, contact_id,
-            reply("deed_check-asked", unit=unit.name, due=Until(check.due_at)).offering(
-                choice("deed_check-open-button", f"vx:o:{check.id}")
-            ),
-            due_at=now, dedupe_key=f"deed-check:{check.id}:{contact_id}",
-        )  # fmt: skip
+    told = reply("deed_check-asked", unit=unit.name, due=Until(check.due_at)).offering(
+        choice("deed_check-open-button", f"vx:o:{check.id}")
+    )
+    await news.tell_each(session, vault, clerks.values(), told, now, f"deed-check:{check.id}")
     await news.tell_tellers(session, vault, deed, now)
     return check
 
@@ -210,17 +209,26 @@ async def open_checks(session: AsyncSession, contact_id: int) -> list[Asked]:
 
 async def hold(session: AsyncSession, contact_id: int, check_id: str) -> Asked:
     """Locked until the commit. Raises UserError unless this contact is a live member of the unit
-    that was asked, and when it was answered or called back meanwhile."""
+    that was asked, and when it was called back or can be answered no more."""
     check = await session.get(DeedCheck, check_id, with_for_update=True, populate_existing=True)
     posts = {post.unit.id: post for post in await people.posts(session, contact_id)}
     if check is None or check.unit_id not in posts:
         raise UserError("deed_check-not-yours")
     if check.called_back_at is not None:
         raise UserError("deed_check-called-back")
-    if check.answered_at is not None:
-        raise UserError("deed_check-answered", at=check.answered_at)
     deed = await session.get_one(Deed, check.deed_id)
+    if check.answered_at is not None and not may_amend(check, deed):
+        raise UserError("deed_check-answered", at=check.answered_at)
     return Asked(check, deed, posts[check.unit_id])
+
+
+def may_amend(check: DeedCheck, deed: Deed) -> bool:
+    """Until an officer has done anything upon the answer."""
+    return (
+        check.answer is not None
+        and deed.state == _BECOMES[CheckAnswer(check.answer)]
+        and deed.changed_by == check.answered_by
+    )
 
 
 async def answer(
@@ -233,13 +241,18 @@ async def answer(
     now: datetime,
 ) -> None:
     """The unit's answer: a yes with a photo or words, anything else with words. The deed goes on
-    by itself; officers and tellers hear of it. Raises UserError."""
+    by itself; officers and tellers hear of it. An answer given before is amended: it goes back to
+    being checked, and on from there. Raises UserError."""
     check, deed = asked.check, asked.deed
     words = forms.checked_words(reason, LONGEST_REASON)
     if not words and (said is not CheckAnswer.CONFIRMED or not file_ids):
         raise UserError("deed_check-needs-words")
     if len(file_ids) > forms.MOST_FILES:
         raise UserError("deeds-too-many-files", most=forms.MOST_FILES)
+    amends = check.answered_at is not None
+    if amends:
+        check.answer = check.answered_by = check.answered_at = check.reason = None
+        await stages.become(session, deed, DeedState.CHECKING, asked.post.actor, now)
     check.answer, check.answered_by, check.answered_at = said, asked.post.actor, now
     if words:
         check.reason = await _sealed(session, vault, deed, f"reason:{check.id}", words)
@@ -251,14 +264,12 @@ async def answer(
         session, deed, _BECOMES[said], asked.post.actor, now, reason=f"{service.CHECK}{check.id}"
     )
     await news.tell_tellers(session, vault, deed, now)
-    for officer in await people.officers_of(session, deed.office_id):
-        outbox.tell(
-            session, vault, officer.contact_id,
-            reply(f"deed_check-news-{said}", unit=asked.post.unit.name).offering(
-                choice("deed_review-open-button", f"vd:o:{deed.id}")
-            ),
-            due_at=now, dedupe_key=f"deed-answer:{check.id}:{officer.id}",
-        )  # fmt: skip
+    told = reply(f"deed_check-news-{said}", unit=asked.post.unit.name)
+    if amends:
+        answer = Word(f"deed_check-said-{said}")
+        told = reply("deed_check-amended", unit=asked.post.unit.name, said=answer)
+    key = f"deed-answer:{check.id}:{deed.version}"
+    await news.tell_office(session, vault, deed, told, now, key)
 
 
 async def _sealed(
@@ -292,20 +303,11 @@ async def escalate(session: AsyncSession, vault: Vault, now: datetime) -> int:
         stages.note(session, now, "clock", "escalate check", deed.id, check.id)
         due = Until(check.due_at)
         heads = await people.chats_of(session, unit.id, MemberRank.HEAD)
-        for contact_id in dict.fromkeys(heads.values()):
-            outbox.tell(
-                session, vault, contact_id,
-                reply("deed_check-overdue-head", unit=unit.name, due=due).offering(
-                    choice("deed_check-open-button", f"vx:o:{check.id}")
-                ),
-                due_at=now, dedupe_key=f"deed-late:{check.id}:{contact_id}",
-            )  # fmt: skip
-        for officer in await people.officers_of(session, deed.office_id):
-            outbox.tell(
-                session, vault, officer.contact_id,
-                reply("deed_check-overdue-office", unit=unit.name, due=due).offering(
-                    choice("deed_review-open-button", f"vd:o:{deed.id}")
-                ),
-                due_at=now, dedupe_key=f"deed-late:{check.id}:{officer.id}",
-            )  # fmt: skip
+        told = reply("deed_check-overdue-head", unit=unit.name, due=due).offering(
+            choice("deed_check-open-button", f"vx:o:{check.id}")
+        )
+        key = f"deed-late:{check.id}"
+        await news.tell_each(session, vault, heads.values(), told, now, f"{key}:head")
+        told = reply("deed_check-overdue-office", unit=unit.name, due=due)
+        await news.tell_office(session, vault, deed, told, now, key)
     return len(rows)

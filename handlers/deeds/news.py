@@ -2,31 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
-import structlog
-from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import outbox
-from bot.clock import OutsideCoverage, load_calendar, local_day, office_hours_open
+from bot import outbox, politely
 from bot.replies import Reply, choice, reply
 from bot.vault import Vault
 from handlers.deeds import people, service
 from storage.models.deeds import Deed, DeedState
 from storage.models.people import Contact
-from storage.models.traffic import OutboxMessage
 from storage.models.units import Unit
 
-log = structlog.get_logger()
-WAITING = (DeedState.RECEIVED, DeedState.UNCHECKABLE)
-"""What an officer must decide on next."""
 PUBLIC_STEPS = (
     DeedState.CHECKING, DeedState.CONFIRMED, DeedState.NOT_CONFIRMED, DeedState.UNCHECKABLE,
     DeedState.NURTURED, DeedState.PROPOSED, DeedState.PUBLISHED, DeedState.UNPUBLISHED,
     DeedState.REJECTED,
 )  # fmt: skip
 """What witnesses hear of; the office's own papers are not among it."""
+
+
+async def tell_each(
+    session: AsyncSession,
+    vault: Vault,
+    contact_ids: Iterable[int],
+    message: Reply,
+    now: datetime,
+    key: str,
+) -> None:
+    """At once, but nobody in their quiet hours or on a day off: nothing of it is urgent. `key` is
+    new for each thing told."""
+    each = list(dict.fromkeys(contact_ids))
+    moments = await politely.moments(session, each, now)
+    for contact_id in each:
+        outbox.tell(
+            session, vault, contact_id, message, due_at=moments[contact_id],
+            dedupe_key=f"{key}:{contact_id}",
+        )  # fmt: skip
+
+
+async def tell_office(
+    session: AsyncSession, vault: Vault, deed: Deed, message: Reply, now: datetime, key: str
+) -> None:
+    """Every officer of the deed's office, with the button that opens it."""
+    officers = await people.officers_of(session, deed.office_id)
+    opened = message.offering(choice("deed_review-open-button", f"vd:o:{deed.id}"))
+    await tell_each(session, vault, [one.contact_id for one in officers], opened, now, key)
 
 
 async def tell_tellers(session: AsyncSession, vault: Vault, deed: Deed, now: datetime) -> int:
@@ -39,10 +61,10 @@ async def tell_tellers(session: AsyncSession, vault: Vault, deed: Deed, now: dat
         contact = await session.get(Contact, row.contact_id) if row.contact_id else None
         if contact is None or contact.blocked:
             continue
-        outbox.tell(
-            session, vault, contact.id, await _step(session, vault, deed, row.id), due_at=now,
-            dedupe_key=f"deed:{row.id}:{deed.version}",
-        )  # fmt: skip
+        step = await _step(session, vault, deed, row.id)
+        await tell_each(
+            session, vault, [contact.id], step, now, f"{service.told_key(row.id)}{deed.version}"
+        )
         told += 1
     return told
 
@@ -54,33 +76,3 @@ async def _step(session: AsyncSession, vault: Vault, deed: Deed, report_id: str)
         f"deed_news-{DeedState(deed.state)}", unit=unit.name if unit else "—", reason=reason or "—"
     )
     return news.offering(choice("tell-see-button", f"vr:o:{report_id}"))
-
-
-async def tell_waiting(session: AsyncSession, vault: Vault, now: datetime) -> int:
-    """Once each working day, in office hours, officers hear how many deeds wait for them. Returns
-    how many officers were told; those of an office where nothing waits are not."""
-    try:
-        if not office_hours_open(await load_calendar(session), now):
-            return 0
-    except OutsideCoverage:
-        log.error("officers are not told of deeds: the holiday table ends before today")
-        return 0
-    waiting = await session.execute(
-        select(Deed.office_id, func.count())
-        .where(Deed.state.in_(WAITING))
-        .group_by(Deed.office_id)
-    )
-    told = 0
-    for office_id, count in waiting.all():
-        for officer in await people.officers_of(session, office_id):
-            key = f"deeds-wait:{officer.id}:{local_day(now)}"
-            asked = select(OutboxMessage.id).where(OutboxMessage.dedupe_key == f"{key}:0")
-            if await session.scalar(asked) is None:
-                message = reply("deed_news-waiting", n=count).offering(
-                    choice("deed_review-list-button", "vd:list")
-                )
-                outbox.tell(
-                    session, vault, officer.contact_id, message, due_at=now, dedupe_key=key
-                )
-                told += 1
-    return told

@@ -1,32 +1,37 @@
 """How a good deed goes on, by its receipt; and what officers and units read of it, by a link.
 
 GET /tracuu/deed/PASS    where it stands, for whoever told it
+GET /viectot/danh-sach.xlsx   the list a unit fills in
 GET /officer/deed/LINK   names, words and files, for ten minutes; each reading is an act
 """
 
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from aiohttp import web
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import identity, receipts
+from bot import i18n, identity, receipts
 from bot.replies import UserError, Word
 from bot.vault import Vault
-from bot.web.server import download, own_session, page, services, session_of
-from handlers.deeds import reading, service, stages
+from bot.web.server import download, locale_of, own_session, page, services, session_of
+from handlers.deeds import consent, forms, reading, series, service, stages
 from handlers.deeds.check_chat import place_in_words
 from handlers.deeds.forms import Told
 from handlers.deeds.reading import Reading
+from handlers.deeds.series_chat import TEMPLATE
 from storage.models.deeds import Deed, DeedFile, DeedReport
 from storage.models.people import Person
 from storage.models.traffic import StoredFile
 
 routes = web.RouteTableDef()
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @routes.get("/tracuu/deed/{signed}")
@@ -38,7 +43,16 @@ async def show_standing(request: web.Request) -> web.Response:
     if found is None:
         raise web.HTTPSeeOther("/tracuu")
     state = Word(f"deeds-state-{found.state}")
-    return page(request, "deeds/standing.html", found=found, state=state)
+    stage = Word(f"deeds-stage-{found.stage}")
+    return page(request, "deeds/standing.html", found=found, state=state, stage=stage)
+
+
+@routes.get(TEMPLATE)
+async def give_template(request: web.Request) -> web.Response:
+    form, locale = await forms.form_of(session_of(request)), locale_of(request)
+    written, say = io.BytesIO(), partial(i18n.say, locale)
+    await asyncio.to_thread(series.write_template, written, form, say, locale)
+    return download(written.getvalue(), XLSX, "danh-sach-viec-tot.xlsx")
 
 
 @dataclass(frozen=True)
@@ -49,6 +63,8 @@ class Witness:
     relation: Word
     told: Told
     who: str
+    entered: Word | None = None
+    """How it came, where an officer wrote it down."""
 
 
 @routes.get("/officer/deed/{signed}", allow_head=False)
@@ -63,7 +79,7 @@ async def read(request: web.Request) -> web.StreamResponse:
         if not await reading.may_read(session, asked):
             raise UserError("deed_pages-link-old")
         deed = await session.get_one(Deed, asked.deed_id)
-        files = await _files(session, deed)
+        files = await _files(session, deed, asked)
         verb = "read file" if asked.file_id else "read names"
         verb = "read original" if asked.original else verb
         stages.note(session, known.clock(), asked.reader, verb, deed.id, asked.file_id)
@@ -78,11 +94,13 @@ async def read(request: web.Request) -> web.StreamResponse:
     return download(await asyncio.to_thread(known.store.read, sha256), file.mime, file.name)
 
 
-async def _files(session: AsyncSession, deed: Deed) -> Sequence[StoredFile]:
+async def _files(session: AsyncSession, deed: Deed, asked: Reading) -> Sequence[StoredFile]:
+    """The papers of a consent are for officers."""
+    shown = () if asked.is_officers else (DeedFile.answers != consent.PAPER,)
     found = await session.scalars(
         select(StoredFile)
         .join(DeedFile, DeedFile.file_id == StoredFile.id)
-        .where(DeedFile.deed_id == deed.id)
+        .where(DeedFile.deed_id == deed.id, *shown)
         .order_by(DeedFile.added_at, StoredFile.id)
     )
     return found.all()
@@ -97,7 +115,8 @@ async def _witnesses(
         if told is not None:
             who = await _who(session, vault, row) if asked.is_officers else ""
             relation = Word(f"tell-relation-{row.relation}")
-            found.append(Witness(row.number, relation, told, who))
+            entered = Word(f"enter-how-{row.entered_as}") if row.entered_as else None
+            found.append(Witness(row.number, relation, told, who, entered))
     return found
 
 

@@ -9,11 +9,15 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.contacts import WILLING
+from bot.replies import UserError
+from storage.models.deeds import Deed, DeedState
 from storage.models.office import Officer, Role
 from storage.models.people import Contact
 from storage.models.units import Member, MemberAddress, MemberRank, Unit
 
 CLERKS = (MemberRank.FOCAL, MemberRank.DEPUTY)
+IN_HAND = (DeedState.NURTURED, DeedState.SUMMARISED, DeedState.PROPOSED)
+"""While a unit works on a deed with its office."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,32 @@ async def posts(session: AsyncSession, contact_id: int) -> Sequence[Post]:
     return [Post(unit, member) for unit, member in found]
 
 
+@dataclass(frozen=True)
+class Hand:
+    """Who works on a deed now: an officer of its office, or somebody of the unit that has it."""
+
+    deed: Deed
+    actor: str
+    unit: Unit | None = None
+    """None for an officer."""
+
+
+async def hand(session: AsyncSession, contact_id: int, deed_id: str) -> Hand:
+    """Raises UserError for everybody else, and for no deed: with the same words."""
+    deed = await session.get(Deed, deed_id)
+    officer = await acting(session, contact_id)
+    if deed is not None and officer is not None and officer.office_id == deed.office_id:
+        return Hand(deed, f"officer:{officer.id}")
+    for post in await posts(session, contact_id):
+        if deed is not None and has_in_hand(deed, post.unit.id):
+            return Hand(deed, post.actor, post.unit)
+    raise UserError("deed_nurture-not-yours")
+
+
+def has_in_hand(deed: Deed, unit_id: str) -> bool:
+    return deed.unit_id == unit_id and deed.state in IN_HAND
+
+
 async def chats_of(session: AsyncSession, unit_id: str, *ranks: MemberRank) -> dict[str, int]:
     """Member → the chat in which they are reached first; who has none left is left out."""
     found = await session.execute(
@@ -56,6 +86,15 @@ async def chats_of(session: AsyncSession, unit_id: str, *ranks: MemberRank) -> d
         .order_by(MemberAddress.added_at.desc())
     )  # fmt: skip
     return dict(found.all())
+
+
+async def members_of(session: AsyncSession, unit_id: str) -> Sequence[Member]:
+    found = await session.scalars(
+        select(Member)
+        .where(Member.unit_id == unit_id, Member.left_at.is_(None))
+        .order_by(Member.name)
+    )
+    return found.all()
 
 
 async def acting(session: AsyncSession, contact_id: int) -> Officer | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.vault import Vault
+from handlers.deeds import people
 from storage.models.deeds import Deed, DeedCheck
 from storage.models.office import Officer, Role
 from storage.models.units import Member
@@ -21,10 +22,10 @@ _PURPOSE = "deed-reading"
 @dataclass(frozen=True)
 class Reading:
     reader: str
-    """`officer:<id>`, or `member:<id>` of the unit that checks."""
+    """`officer:<id>`, or `member:<id>` of the unit that checks or nurtures."""
     deed_id: str
     check_id: str = ""
-    """What a member was asked; "" for an officer."""
+    """What a member was asked; "" for an officer, and for a unit that has the deed in hand."""
     file_id: str = ""
     """ "" for the whole."""
     original: bool = False
@@ -52,7 +53,8 @@ def unsign(vault: Vault, signed: str) -> Reading | None:
 
 
 async def may_read(session: AsyncSession, asked: Reading) -> bool:
-    """An officer of the deed's office; a member of the unit, while the check waits for them."""
+    """An officer of the deed's office; a member of the unit, while a check waits for them or the
+    deed is in their hands."""
     deed = await session.get(Deed, asked.deed_id)
     kind, _, id = asked.reader.partition(":")
     if deed is None:
@@ -66,10 +68,12 @@ async def may_read(session: AsyncSession, asked: Reading) -> bool:
             and officer.office_id == deed.office_id
         )
     member, check = await session.get(Member, id), await session.get(DeedCheck, asked.check_id)
+    if member is None or member.left_at is not None:
+        return False
+    if not asked.check_id:
+        return people.has_in_hand(deed, member.unit_id)
     return (
-        member is not None
-        and member.left_at is None
-        and check is not None
+        check is not None
         and (check.deed_id, check.unit_id) == (deed.id, member.unit_id)
         and check.answered_at is None
         and check.called_back_at is None

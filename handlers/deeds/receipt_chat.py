@@ -20,8 +20,11 @@ from bot.replies import Reply, UserError, Word, choice, reply
 from handlers.deeds import service, traces
 from handlers.deeds.service import Standing
 from handlers.deeds.steps import CASE, HELP, HOME, Turn, discard, give_turn, with_code
-from storage.models.deeds import DeedReport, DeedState, ReportState
+from storage.models.deeds import Deed, DeedReport, DeedState, ReportState
 
+MOST_LISTED = 20
+_NAMED = (DeedState.CHECKING, DeedState.NURTURED, DeedState.PROPOSED)
+"""Where the unit that has it in hand is named."""
 _ASKED = "Following:code"
 """The state in which the consultations ask for a code."""
 
@@ -33,6 +36,7 @@ def router() -> Router:
     chat.message.register(open_code, F.text.func(tidy_code))
     press = chat.callback_query.register
     press(see, F.data == "vr:see")
+    press(list_own, F.data == "vr:mine")
     press(see_own, F.data.startswith("vr:o:"))
     press(ask_withdraw, F.data == "vr:withdraw")
     press(withdraw, F.data == "vr:withdraw:yes")
@@ -79,18 +83,16 @@ def show(found: Standing) -> Reply:
         key, at=found.report.received_at, state=Word(f"deeds-state-{found.state}"),
         text=found.told.what or Word("tell-by-voice"), others=found.others,
     )  # fmt: skip
-    parts = []
-    if found.unit and found.state == DeedState.CHECKING:
-        parts.append(reply("tell-standing-unit", unit=found.unit))
+    parts = [reply("tell-standing-stage", stage=Word(f"deeds-stage-{found.stage}"))]
+    if found.unit and found.state in _NAMED:
+        parts.append(reply(f"tell-standing-unit-{found.state}", unit=found.unit))
     if found.reason:
         parts.append(reply("tell-standing-reason", reason=found.reason))
     given = found.report.state == ReportState.GIVEN
     ways = [] if not given else [choice("tell-withdraw-button", "vr:withdraw")]
-    *before, last = [answer, *parts]
+    *between, last = parts
     last = last.offering(*ways, choice("tell-erase-button", "vr:erase"), (HOME,), HELP)
-    if not before:
-        return last
-    return before[0].followed_by(*before[1:], last)
+    return answer.followed_by(*between, last)
 
 
 async def see(_: CallbackQuery, turn: Turn) -> Reply:
@@ -98,6 +100,21 @@ async def see(_: CallbackQuery, turn: Turn) -> Reply:
     if found is None:
         raise UserError("common-start-again")
     return show(found)
+
+
+async def list_own(_: CallbackQuery, turn: Turn) -> Reply:
+    """Without codes, because they were told in this very chat."""
+    found = await service.told_by(turn.session, turn.contact.id, MOST_LISTED)
+    answer = reply("tell-mine", n=len(found))
+    for row in found:
+        deed = await turn.session.get_one(Deed, row.deed_id)
+        answer = answer.offering(
+            choice(
+                "tell-mine-one-button", f"vr:o:{row.id}", at=row.received_at,
+                state=Word(f"deeds-state-{DeedState(deed.state)}"),
+            )
+        )  # fmt: skip
+    return answer.offering((HOME,), HELP)
 
 
 async def see_own(query: CallbackQuery, turn: Turn) -> Reply:

@@ -15,10 +15,9 @@ from aiogram.filters import Command, StateFilter
 from aiogram.fsm.state import State, StatesGroup
 from aiogram.types import CallbackQuery, Message
 
-from bot.hearing import Hears
 from bot.receipts import tidy_code
 from bot.replies import Choice, Reply, Until, UserError, Word, choice, link, reply
-from handlers.deeds import checking, people, reading, service, stages
+from handlers.deeds import checking, consent, people, reading, service, stages
 from handlers.deeds.check_chat import place_in_words
 from handlers.deeds.reading import Reading
 from handlers.deeds.steps import HELP, HOME, Turn, give_turn
@@ -27,7 +26,7 @@ from storage.models.office import Officer
 from storage.models.units import Unit
 
 Event = Message | CallbackQuery
-_OPEN = "deed_review"
+_OPEN, _DAYS = "deed_review", "deed_review_days"
 MOST_LISTED = 20
 LIST = choice("deed_review-list-button", "vd:list")
 
@@ -39,7 +38,6 @@ class Reviewing(StatesGroup):
 
 def router() -> Router:
     chat = Router(name="deed_review")
-    chat.message.filter(Hears(Reviewing))
     give_turn(chat)
     chat.message.register(list_waiting, Command("viectotmoi", "newdeeds"))
     press = chat.callback_query.register
@@ -47,6 +45,7 @@ def router() -> Router:
     press(open_one, F.data.startswith("vd:o:"))
     press(offer_units, F.data.startswith("vd:u:"))
     press(ask_unit, F.data.startswith("vd:q:"))
+    press(choose_days, F.data.startswith("vd:n:"), Reviewing.unit)
     press(ask_reason, F.data.startswith("vd:r:"))
     press(only_duty, F.data == "vd:duty", Reviewing.reason)
     press(list_waiting, F.data.startswith("vd:"))
@@ -58,7 +57,7 @@ def router() -> Router:
     return chat
 
 
-async def _officer(turn: Turn) -> Officer:
+async def officer_of(turn: Turn) -> Officer:
     """Asked of the row each time. Raises UserError."""
     officer = await people.acting(turn.session, turn.contact.id)
     if officer is None:
@@ -67,7 +66,7 @@ async def _officer(turn: Turn) -> Officer:
 
 
 async def list_waiting(_: Event, turn: Turn) -> Reply:
-    officer = await _officer(turn)
+    officer = await officer_of(turn)
     await _leave(turn)
     found = await checking.queue(turn.session, officer)
     if not found:
@@ -85,7 +84,7 @@ async def list_waiting(_: Event, turn: Turn) -> Reply:
 
 
 async def open_one(query: CallbackQuery, turn: Turn) -> Reply:
-    officer = await _officer(turn)
+    officer = await officer_of(turn)
     await _leave(turn)
     deed = await checking.held(turn.session, officer, _payload(query))
     return await _card(turn, officer, deed)
@@ -125,6 +124,14 @@ def _decisions(deed: Deed) -> list[Choice]:
         ways.append(choice("deed_review-check-button", f"vd:u:{deed.id}:{deed.version}"))
     if stages.may_become(deed, DeedState.REJECTED):
         ways.append(choice("deed_review-reject-button", f"vd:r:{deed.id}:{deed.version}"))
+    if stages.may_become(deed, DeedState.NURTURED):
+        ways.append(choice("deed_nurture-button", f"bd:u:{deed.id}:{deed.version}"))
+    if deed.state in people.IN_HAND:
+        ways.append(choice("deed_nurture-open-button", f"bd:o:{deed.id}"))
+    if deed.state == DeedState.CONFIRMED:
+        ways.append(choice("deed_summary-button", f"tk:o:{deed.id}"))
+    if consent.may_record(deed):
+        ways.append(choice("deed_consent-button", f"vc:o:{deed.id}"))
     return ways
 
 
@@ -133,37 +140,65 @@ def _decisions(deed: Deed) -> list[Choice]:
 
 async def offer_units(query: CallbackQuery, turn: Turn) -> Reply:
     """The nearest units as buttons; any other by a part of its name."""
-    officer = await _officer(turn)
+    officer = await officer_of(turn)
     deed, seen = await _about(turn, officer, _payload(query))
     await turn.state.update_data({_OPEN: [deed.id, seen]})
     await turn.state.set_state(Reviewing.unit)
     return await _units(turn, deed, seen, "")
 
 
-async def find_unit(message: Message, turn: Turn) -> Reply:
+async def choose_days(query: CallbackQuery, turn: Turn) -> Reply:
+    """One of the usual numbers; any other is typed where the unit's name is."""
     deed, seen = await _opened(turn)
-    return await _units(turn, deed, seen, message.text or "")
+    said = _payload(query)
+    return await _set_days(turn, deed, seen, int(said) if said.isdecimal() else 0)
+
+
+async def _set_days(turn: Turn, deed: Deed, seen: int, days: int) -> Reply:
+    if not 1 <= days <= checking.MOST_DAYS:
+        raise UserError("deed_review-bad-days", most=checking.MOST_DAYS)
+    await turn.state.update_data({_DAYS: days})
+    return await _units(turn, deed, seen, "")
+
+
+async def find_unit(message: Message, turn: Turn) -> Reply:
+    """Digits alone are the working days: no unit is called so."""
+    deed, seen = await _opened(turn)
+    typed = message.text or ""
+    if typed.strip().isdecimal():
+        return await _set_days(turn, deed, seen, int(typed.strip()[:4]))
+    return await _units(turn, deed, seen, typed)
 
 
 async def _units(turn: Turn, deed: Deed, seen: int, typed: str) -> Reply:
     found: list[Unit] = await checking.units_near(turn.session, deed, typed)
-    answer = reply("deed_review-which-unit" if found else "deed_review-no-unit")
+    days = await _days(turn)
+    answer = reply("deed_review-which-unit", n=days) if found else reply("deed_review-no-unit")
     for unit in found:
         press = f"vd:q:{deed.id}:{unit.id}:{seen}"
         answer = answer.offering(Choice(unit.name[:60], press=press, literal=True))
+    others = [one for one in checking.OFTEN_DAYS if one != days]
+    answer = answer.offering(
+        [choice("deed_review-days-button", f"vd:n:{one}", n=one) for one in others]
+    )
     return answer.offering(choice("common-back-button", f"vd:o:{deed.id}"), LIST)
 
 
+async def _days(turn: Turn) -> int:
+    return int((await turn.state.get_data()).get(_DAYS) or checking.USUAL_DAYS)
+
+
 async def ask_unit(query: CallbackQuery, turn: Turn) -> Reply:
-    officer = await _officer(turn)
+    officer = await officer_of(turn)
     deed_id, unit_id, seen = _payload(query).split(":")
     deed = await checking.held(turn.session, officer, deed_id)
     unit = await turn.session.get(Unit, unit_id)
     if unit is None:
         raise UserError("deed_review-not-yours").offering(LIST)
     check = await checking.ask(
-        turn.session, turn.vault, officer, deed, unit, turn.now, seen=int(seen)
-    )
+        turn.session, turn.vault, officer, deed, unit, turn.now, seen=int(seen),
+        days=await _days(turn),
+    )  # fmt: skip
     await _leave(turn)
     return reply("deed_review-asked", unit=unit.name, due=Until(check.due_at)).offering(LIST, HOME)
 
@@ -172,7 +207,7 @@ async def ask_unit(query: CallbackQuery, turn: Turn) -> Reply:
 
 
 async def ask_reason(query: CallbackQuery, turn: Turn) -> Reply:
-    officer = await _officer(turn)
+    officer = await officer_of(turn)
     deed, seen = await _about(turn, officer, _payload(query))
     await turn.state.update_data({_OPEN: [deed.id, seen]})
     await turn.state.set_state(Reviewing.reason)
@@ -192,7 +227,7 @@ async def take_reason(message: Message, turn: Turn) -> Reply:
 
 
 async def _reject(turn: Turn, reason: str, *, duty_only: bool = False) -> Reply:
-    officer = await _officer(turn)
+    officer = await officer_of(turn)
     deed, seen = await _opened(turn)
     await checking.reject(
         turn.session, turn.vault, officer, deed, reason, turn.now, seen=seen, duty_only=duty_only
@@ -219,15 +254,16 @@ async def _opened(turn: Turn) -> tuple[Deed, int]:
     held: list[Any] = (await turn.state.get_data()).get(_OPEN) or []
     if len(held) != 2:
         raise UserError("common-start-again").offering(LIST)
-    return await checking.held(turn.session, await _officer(turn), held[0]), int(held[1])
+    return await checking.held(turn.session, await officer_of(turn), held[0]), int(held[1])
 
 
 async def _leave(turn: Turn) -> None:
     if (await turn.state.get_state() or "").startswith("Reviewing:"):
         await turn.state.set_state(None)
     data = await turn.state.get_data()
-    if data.pop(_OPEN, None) is not None:
-        await turn.state.set_data(data)
+    kept = {name: value for name, value in data.items() if name not in (_OPEN, _DAYS)}
+    if kept != data:
+        await turn.state.set_data(kept)
 
 
 def _payload(query: CallbackQuery) -> str:

@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import identity, receipts
+from bot import identity, outbox, receipts
 from bot.limits import Limit, count, refuse_beyond
 from bot.replies import UserError, Word
 from bot.text import plain
@@ -34,10 +34,12 @@ from storage.models.deeds import (
     Known,
     Relation,
     ReportState,
+    Stage,
     SubjectKind,
 )
 from storage.models.office import Office, Officer, Role
 from storage.models.people import Person
+from storage.models.traffic import OutboxMessage
 from storage.models.units import Unit
 
 RECEIPT = "deed"
@@ -49,6 +51,8 @@ OF_ALL = Limit("deeds-all", 1_200, minutes=60)
 EVERYBODY = bytes(32)
 ONLY_DUTY = "duty"
 """The reason of what was the assigned duty and no more; told by `reason_of`."""
+CONSENT_WITHDRAWN = "consent"
+"""The reason of what was taken down because those praised no longer agree; told likewise."""
 CHECK = "check:"
 """Before the id of a check, as the reason of a state: the unit's words lie sealed there."""
 _UNCHECKED = (
@@ -124,9 +128,11 @@ async def report(
     joins: str | None = None,
     entered_by: Officer | None = None,
     entered_as: EnteredAs | None = None,
+    office_id: str | None = None,
 ) -> Filed:
     """Files one person's report and makes its receipt: of a new deed, or of `joins`, which it
-    strengthens and is never merged into. Raises UserError."""
+    strengthens and is never merged into. `office_id` is where it is known whose it is, else that
+    of the inviting unit. Raises UserError."""
     form = await forms.form_of(session)
     told = forms.fitting(form, told)
     forms.check(form, told)
@@ -134,7 +140,7 @@ async def report(
     actor = f"officer:{entered_by.id}" if entered_by else stages.CITIZEN
     is_first = deed is None
     if deed is None:
-        deed = await _new_deed(session, vault, told, author, now)
+        deed = await _new_deed(session, vault, told, author, now, office_id)
     person = await _teller(session, vault, author, now)
     row = DeedReport(
         id=new_id(), deed_id=deed.id, number=await _next_number(session, deed),
@@ -170,22 +176,20 @@ async def enter(
     how: EnteredAs,
     now: datetime,
     *,
-    name: str = "",
-    telephone: str = "",
+    person_id: str | None = None,
     joins: str | None = None,
 ) -> Filed:
-    """What came by telephone, on paper or in person, labelled so [C11]. The receipt is for the
-    citizen: nothing leads from the officer to it afterwards. Raises UserError."""
+    """What came by telephone, on paper or in person, labelled so [C11]. `person_id` is the sealed
+    row of whoever told it. The receipt is for the citizen: nothing leads from the officer to it
+    afterwards. Raises UserError."""
     if officer.revoked_at is not None or officer.role != Role.OFFICER:
         raise UserError("deeds-officers-only")
-    person = identity.new_person(session, vault, now)
-    identity.seal_identity(vault, person, name=name, telephone=telephone)
-    await session.flush()
     # A source of its own: two callers written down by one officer are not one caller.
-    author = Author(str(how), "vi", f"{how}:{person.id}", person_id=person.id)
+    author = Author(str(how), "vi", f"{how}:{person_id or new_id()}", person_id=person_id)
     return await report(
-        session, vault, told, author, now, joins=joins, entered_by=officer, entered_as=how
-    )
+        session, vault, told, author, now, joins=joins, entered_by=officer, entered_as=how,
+        office_id=officer.office_id,
+    )  # fmt: skip
 
 
 async def _joined(session: AsyncSession, deed_id: str) -> Deed:
@@ -201,14 +205,19 @@ async def _joined(session: AsyncSession, deed_id: str) -> Deed:
 
 
 async def _new_deed(
-    session: AsyncSession, vault: Vault, told: Told, author: Author, now: datetime
+    session: AsyncSession,
+    vault: Vault,
+    told: Told,
+    author: Author,
+    now: datetime,
+    office_id: str | None,
 ) -> Deed:
     subject = identity.new_person(session, vault, now)
     identity.seal_identity(vault, subject, name=told.name)
-    office = await office_for(session, author.unit_code)
+    office_id = office_id or (await office_for(session, author.unit_code)).id
     await session.flush()
     deed = Deed(
-        id=new_id(), office_id=office.id, subject_kind=SubjectKind(told.kind),
+        id=new_id(), office_id=office_id, subject_kind=SubjectKind(told.kind),
         subject_id=subject.id, province=told.province, commune=told.commune,
         happened_on=told.day, lasting=told.lasting, field_code=told.field_code or None,
         is_child=Known(told.child), rewarded=Known(told.rewarded), urgent=False,
@@ -294,6 +303,17 @@ def shared(rows: Iterable[DeedReport]) -> list[Shared]:
     return [Shared(what, tuple(found)) for (what, _), found in seen.items() if len(found) > 1]
 
 
+async def told_by(session: AsyncSession, contact_id: int, most: int) -> Sequence[DeedReport]:
+    """What was told in this chat and is stood by, the newest first."""
+    found = await session.scalars(
+        select(DeedReport)
+        .where(DeedReport.contact_id == contact_id, DeedReport.state == ReportState.GIVEN)
+        .order_by(DeedReport.received_at.desc(), DeedReport.id)
+        .limit(most)
+    )
+    return found.all()
+
+
 async def told_in(session: AsyncSession, vault: Vault, row: DeedReport) -> Told | None:
     """The answers as they were given; None once they were erased."""
     person = await session.get_one(Person, row.person_id)
@@ -328,6 +348,10 @@ class Standing:
     """Why, in the words of the unit or the office."""
 
     @property
+    def stage(self) -> Stage:
+        return Stage(self.deed.stage)
+
+    @property
     def state(self) -> DeedState:
         """Of the deed, or that this report was taken back."""
         given = self.report.state == ReportState.GIVEN
@@ -354,6 +378,8 @@ async def reason_of(session: AsyncSession, vault: Vault, deed: Deed) -> str | Wo
     """Why it is in its state, as whoever told it is told; "" where nothing was said."""
     if deed.reason == ONLY_DUTY:
         return Word("deeds-only-duty")
+    if deed.reason == CONSENT_WITHDRAWN:
+        return Word("deeds-consent-withdrawn")
     if not deed.reason.startswith(CHECK):
         return deed.reason
     check = await session.get(DeedCheck, deed.reason.removeprefix(CHECK))
@@ -387,6 +413,8 @@ async def erase(session: AsyncSession, vault: Vault, row: DeedReport, now: datet
     stood_by = row.state == ReportState.GIVEN
     identity.forget(await session.get_one(Person, row.person_id), now)
     row.told, row.contact_id, row.state = None, None, ReportState.ERASED
+    waits = OutboxMessage.dedupe_key.startswith(told_key(row.id), autoescape=True)
+    await outbox.withdraw(session, waits, now)
     files = (await session.scalars(select(DeedFile).where(DeedFile.report_id == row.id))).all()
     for file in files:
         await session.delete(file)
@@ -399,6 +427,11 @@ async def erase(session: AsyncSession, vault: Vault, row: DeedReport, now: datet
         identity.forget(await session.get_one(Person, deed.subject_id), now)
     await session.flush()
     return [file.file_id for file in files]
+
+
+def told_key(report_id: str) -> str:
+    """What the keys begin with of all that its teller is told."""
+    return f"deed:{report_id}:"
 
 
 async def _let_go(session: AsyncSession, row: DeedReport, verb: str, now: datetime) -> None:

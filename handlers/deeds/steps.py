@@ -16,12 +16,14 @@ from typing import Any
 from aiogram import Router
 from aiogram.fsm.context import FSMContext
 from aiogram.fsm.state import State, StatesGroup
+from aiogram.types import CallbackQuery
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import identity, places
 from bot.config import Settings
 from bot.contacts import Contact
+from bot.media import FileStore
 from bot.places import Place
 from bot.replies import Arg, Choice, Picture, Reply, UserError, Word, choice, reply
 from bot.vault import Unreadable, Vault
@@ -91,6 +93,8 @@ class Draft:
     """Wants to send with what is there; or changes one answer and then sends."""
     warned: bool = False
     """Was told once that a chat message is no lawful denunciation."""
+    entered_as: str = ""
+    """How it came, where an officer writes it down for somebody else."""
     step: str = ""
 
 
@@ -104,6 +108,7 @@ class Turn:
     now: datetime
     vault: Vault
     links: str
+    store: FileStore
     files: Sequence[dict[str, Any]] = field(default_factory=tuple)
 
 
@@ -114,7 +119,7 @@ def give_turn(router: Router) -> None:
         settings: Settings = data["settings"]
         data["turn"] = Turn(
             data["session"], data["state"], data["contact"], data["now"], data["vault"],
-            settings.links, data["files"],
+            settings.links, FileStore(settings.home / "files"), data["files"],
         )  # fmt: skip
         stood_at = await data["state"].get_state()
         try:
@@ -126,6 +131,15 @@ def give_turn(router: Router) -> None:
 
     for observer in (router.message, router.edited_message, router.callback_query):
         observer.middleware(build)
+
+
+def parts(query: CallbackQuery, prefix: str, most: int, *way_on: Choice) -> list[str]:
+    """What stands behind `prefix` in a press: exactly so many, the last of them the version that
+    was shown. Raises UserError, offering `way_on`, for no press of ours."""
+    found = (query.data or "").removeprefix(prefix).split(":")
+    if len(found) != most or not found[-1].isdecimal():
+        raise UserError("common-start-again").offering(*way_on)
+    return found
 
 
 # The draft
@@ -188,23 +202,27 @@ async def discard(session: AsyncSession, file_ids: Sequence[str]) -> None:
     )
 
 
-async def begin(turn: Turn, unit_code: str = "") -> Reply:
+async def begin(turn: Turn, unit_code: str = "", entered_as: str = "") -> Reply:
     """A new draft; one that lies unsent is offered first."""
     held = await draft_of(turn)
     if held is not None and _is_begun(held):
         await turn.state.set_state(None)
         return reply("tell-draft-held").offering(
             choice("start-deed-draft-button", "vt:resume"),
-            choice("tell-anew-button", f"vt:anew:{unit_code}"), (HOME,), HELP,
+            choice("tell-anew-button", _anew(unit_code, entered_as)), (HOME,), HELP,
         )  # fmt: skip
-    return await begin_anew(turn, unit_code)
+    return await begin_anew(turn, unit_code, entered_as)
 
 
-async def begin_anew(turn: Turn, unit_code: str = "") -> Reply:
+def _anew(unit_code: str, entered_as: str) -> str:
+    return f"vn:a:{entered_as}" if entered_as else f"vt:anew:{unit_code}"
+
+
+async def begin_anew(turn: Turn, unit_code: str = "", entered_as: str = "") -> Reply:
     """The eight questions from the first; a unit whose poster led here is named."""
     await drop(turn)
     unit = await service.invited(turn.session, unit_code)
-    draft = Draft(unit_code=unit.code if unit else "")
+    draft = Draft(unit_code=unit.code if unit else "", entered_as=entered_as)
     first = await enter(turn, draft, Telling.kind)
     if unit is None:
         return first

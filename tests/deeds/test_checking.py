@@ -10,14 +10,18 @@ from aiohttp import ClientSession
 from sqlalchemy import select
 
 from bot.replies import UserError
-from handlers.deeds import checking, news
+from handlers.deeds import checking, morning, news, service, stages
+from handlers.deeds.service import Author
 from storage.models.deeds import Deed, DeedCheck, DeedFile, DeedState
 from storage.models.office import Act, Officer
 from storage.models.people import Contact
+from storage.models.traffic import OutboxMessage
 from storage.models.units import Member, MemberAddress, Unit, UnitKind
 from tests.cast import Citizen
 from tests.consultations.opinions import contact_of, told
 from tests.deadlines.cast import MONDAY, joins
+from tests.deeds.ground import NOW, VAULT, Deeds
+from tests.deeds.telling import tells
 from tests.deeds.test_dialogue import CHANNELS, WORDS, send_now
 from tests.officers.staff import officer as staff_officer
 from tests.pictures import jpeg
@@ -177,6 +181,59 @@ async def test_a_unit_nobody_answers_for_is_not_asked(sqlite_world: World) -> No
     assert (await the_deed(world)).state == DeedState.RECEIVED
 
 
+@pytest.mark.parametrize("said", ["10", "10 ngày"])
+async def test_the_officer_chooses_the_working_days(sqlite_world: World, said: str) -> None:
+    world = sqlite_world
+    cast = await told_deed(world, "webchat")
+    await cast.officer.says("/viectotmoi")
+    await cast.officer.taps("Xã Bảo Lạc")
+    assert "trong 5 ngày" in await cast.officer.taps("Gửi nơi xác minh")
+    asked = await (cast.officer.says(said) if said.isdecimal() else cast.officer.taps(said))
+    assert "trong 10 ngày làm việc" in asked
+    assert "từ 1 đến 60" in await cast.officer.says("90")
+    assert "15/03/2027" in await cast.officer.taps(UNIT)
+    async with world.base.db.reading() as session:
+        assert (await session.scalars(select(DeedCheck.working_days))).one() == 10
+
+
+async def test_an_answer_is_amended_until_the_office_goes_on(sqlite_world: World) -> None:
+    world = sqlite_world
+    cast = await told_deed(world, "webchat")
+    await sent_to_the_unit(world, cast)
+    await sees(world, cast.clerk)
+    await cast.clerk.taps("Mở việc cần xác minh")
+    await cast.clerk.taps("Đúng như lời kể")
+    await cast.clerk.says("Trưởng bản xác nhận.")
+    await cast.clerk.taps("Gửi kết quả")
+    assert "Còn sửa được" in await cast.clerk.taps("Sửa kết quả")
+    await cast.clerk.taps("Không đúng")
+    await cast.clerk.says("Nhầm với một người khác.")
+    await cast.clerk.taps("Gửi kết quả")
+    assert (await the_deed(world)).state == DeedState.NOT_CONFIRMED
+    assert "sửa kết quả xác minh: không đúng" in await sees(world, cast.officer)
+    assert "Nhầm với một người khác." in await cast.citizen.says(cast.code)
+    await cast.officer.taps("Mở việc này")
+    await cast.officer.taps("Gửi nơi xác minh")
+    await cast.officer.taps(UNIT)
+    assert "Đơn vị đã trả lời việc này" in await cast.clerk.taps("Sửa kết quả")
+
+
+async def test_what_waits_to_be_told_goes_with_an_erased_report(deeds: Deeds) -> None:
+    contact_id = await deeds.ground.chat()
+    author = Author("webchat", "vi", "one", contact_id)
+    filed = await tells(deeds, author=author)
+    stays = await tells(deeds, address="another", joins=filed.deed.id)
+    await deeds.check(filed.deed)
+    await stages.become(deeds.session, filed.deed, DeedState.CHECKING, "officer:x", NOW)
+    await news.tell_tellers(deeds.session, VAULT, filed.deed, NOW)
+    asked = select(OutboxMessage.state).where(OutboxMessage.contact_id == contact_id)
+    assert (await deeds.session.scalars(asked)).all() == ["queued"]
+    await service.erase(deeds.session, VAULT, stays.report, NOW)
+    assert (await deeds.session.scalars(asked)).all() == ["queued"]
+    await service.erase(deeds.session, VAULT, filed.report, NOW)
+    assert (await deeds.session.scalars(asked)).all() == ["withdrawn"]
+
+
 async def test_a_late_check_is_told_once_to_the_office(sqlite_world: World) -> None:
     world = sqlite_world
     cast = await told_deed(world, "webchat")
@@ -216,7 +273,7 @@ async def test_officers_hear_once_a_day_what_waits(sqlite_world: World) -> None:
     for hours in (0, 1, 24, 5 * 24, 7 * 24):
         async with world.base.db.transaction() as session:
             now = MONDAY + timedelta(hours=hours)
-            counts.append(await news.tell_waiting(session, world.base.vault, now))
+            counts.append(await morning.tell_offices(session, world.base.vault, now))
     assert counts == [1, 0, 1, 0, 1]  # the fourth is a Saturday
 
 

@@ -213,7 +213,13 @@ async def test_a_flood_from_one_is_told_when_to_come_back(deeds: Deeds) -> None:
 async def test_an_officer_writes_down_a_telephone_call(deeds: Deeds) -> None:
     officer = await deeds.session.get_one(Officer, await deeds.ground.officer())
     filed = await service.enter(
-        deeds.session, VAULT, told(), officer, EnteredAs.TELEPHONE, NOW, name="Bà Hàng Xóm"
+        deeds.session,
+        VAULT,
+        told(),
+        officer,
+        EnteredAs.TELEPHONE,
+        NOW,
+        person_id=await deeds.person(),
     )
     row = filed.report
     assert (row.channel, row.entered_as, row.entered_by) == ("telephone", "telephone", officer.id)

@@ -10,11 +10,11 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import outbox
+from bot import outbox, politely
 from bot.clock import load_calendar
 from bot.replies import Reply
 from bot.vault import Vault
-from handlers.deadlines import duties, politely
+from handlers.deadlines import duties
 from handlers.deadlines.reminders import recipients
 from handlers.deadlines.reminders.recipients import Chat, Directory
 from storage.models.deadlines import OPEN_DUTIES, Deadline, Duty

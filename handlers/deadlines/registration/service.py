@@ -22,7 +22,7 @@ from handlers.deadlines.people import Post
 from handlers.deadlines.registration import forms
 from handlers.deadlines.registration.forms import Answers, Form
 from storage.models.base import new_id
-from storage.models.consultations import Receipt
+from storage.models.consultations import Award, Receipt
 from storage.models.deadlines import (
     OPEN_DUTIES,
     Deadline,
@@ -31,6 +31,7 @@ from storage.models.deadlines import (
     DutyState,
     Submission,
 )
+from storage.models.deeds import Deed, DeedState, DeedSummary
 from storage.models.units import Member, Unit
 
 RECEIPT = "submission"
@@ -38,6 +39,8 @@ RECEIPT = "submission"
 SHOWN_FOR = timedelta(days=120)
 """How long after its date something done is still in the list; what is open always is."""
 LONGEST_REASON = 500
+_PROPOSED = (DeedState.PROPOSED, DeedState.PUBLISHED, DeedState.UNPUBLISHED)
+"""A good deed that is told of meanwhile is proposed still."""
 FURTHEST = timedelta(days=366)
 
 
@@ -159,6 +162,18 @@ async def history(session: AsyncSession, duty: Duty) -> list[Version]:
         .order_by(Submission.version.desc())
     )
     return [Version(number, at, name or "") for number, at, name in rows]
+
+
+async def exemplars(session: AsyncSession, duty: Duty) -> Sequence[tuple[str, Award]]:
+    """The good deeds that are proposed by it: a deed's id, and what for. Names lie sealed."""
+    found = await session.execute(
+        select(DeedSummary.deed_id, Award)
+        .join(Award, Award.code == DeedSummary.award_code)
+        .join(Deed, Deed.id == DeedSummary.deed_id)
+        .where(DeedSummary.duty_id == duty.id, Deed.state.in_(_PROPOSED))
+        .order_by(DeedSummary.written_at)
+    )
+    return [(deed_id, award) for deed_id, award in found]
 
 
 # Handing in

@@ -295,8 +295,19 @@ async def show_card(turn: Turn, duty_id: str) -> Reply:
         parts.append(_answered(owing))
     if owing.duty.more_time_until:
         parts.append(reply("registration-more-time-asked", day=owing.duty.more_time_until))
+    parts += await _exemplars(turn, owing)
     first, *others = [*parts[:-1], parts[-1].offering(*await _ways(turn, owing))]
     return first.followed_by(*others)
+
+
+async def _exemplars(turn: Turn, owing: Owing) -> list[Reply]:
+    """Whose good deeds are proposed by this work, and are to be included in it."""
+    return [
+        reply(
+            "registration-exemplar", award=award.name_en if turn.locale == "en" else award.name_vi
+        ).offering(choice("registration-exemplar-button", f"tk:o:{deed_id}"))
+        for deed_id, award in await service.exemplars(turn.session, owing.duty)
+    ]
 
 
 def _about(owing: Owing, now: datetime) -> Reply:

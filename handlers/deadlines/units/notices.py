@@ -7,10 +7,9 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import outbox
+from bot import outbox, politely
 from bot.replies import Reply, Word, reply
 from bot.vault import Vault
-from handlers.deadlines import politely
 from handlers.deadlines.units.invitations import Joined
 from storage.models.people import Contact
 from storage.models.units import Member, MemberAddress, MemberRank, Unit

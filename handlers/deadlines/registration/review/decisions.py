@@ -13,11 +13,11 @@ from datetime import date, datetime
 from sqlalchemy import ColumnElement, and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import acts, outbox
+from bot import acts, outbox, politely
 from bot.clock import OutsideCoverage, end_of_day, load_calendar
 from bot.replies import Reply, Until, UserError, Word, choice, reply
 from bot.vault import Vault
-from handlers.deadlines import duties, politely
+from handlers.deadlines import duties
 from handlers.deadlines.registration import service
 from handlers.deadlines.registration.review import rights
 from handlers.deadlines.registration.service import Handed

@@ -1,0 +1,199 @@
+"""A unit and a mentor stay with who did good; what they plan and do is written in chat."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from bot.clock import load_calendar
+from bot.replies import UserError
+from handlers.deeds import morning, nurture, people
+from storage.models.deeds import (
+    Deed,
+    DeedFile,
+    DeedMilestone,
+    DeedNurture,
+    DeedState,
+)
+from storage.models.office import Officer
+from storage.models.traffic import OutboxMessage
+from storage.models.units import Member, MemberRank, Unit
+from tests.consultations.opinions import contact_of
+from tests.deadlines.cast import MONDAY, joins
+from tests.deeds.ground import NOW, VAULT, Deeds
+from tests.deeds.staged import presses, put
+from tests.deeds.test_checking import UNIT, Cast, sees, the_deed, told_deed
+from tests.deeds.test_dialogue import CHANNELS
+from tests.pictures import jpeg
+from tests.world import World
+
+ALLOWED = {DeedState.CONFIRMED, DeedState.SUMMARISED}
+"""From where the table leads to nurture, written out again on purpose."""
+
+
+async def given_to_the_unit(world: World, cast: Cast) -> Deed:
+    await put(world, DeedState.CONFIRMED, unit_id=cast.unit_id)
+    await cast.officer.says("/viectotmoi")
+    await cast.officer.taps("Xã Bảo Lạc")
+    await cast.officer.taps("Giao đơn vị bồi dưỡng")
+    assert "Ai của Xã Bảo Lạc trực tiếp giúp đỡ" in await cast.officer.taps(UNIT)
+    assert f"Đã giao {UNIT}" in await cast.officer.says("Hoàng Văn Kèm")
+    return await the_deed(world)
+
+
+@CHANNELS
+async def test_a_unit_plans_notes_and_ends_in_chat_and_the_teller_hears(
+    world: World, channel: str
+) -> None:
+    cast = await told_deed(world, channel)
+    deed = await given_to_the_unit(world, cast)
+    assert (deed.state, deed.unit_id) == (DeedState.NURTURED, cast.unit_id)
+    assert f"{UNIT} đang bồi dưỡng" in await sees(world, cast.citizen)
+    assert f"Cơ quan giao {UNIT} bồi dưỡng" in await sees(world, cast.clerk)
+    card = await cast.clerk.taps("Mở việc bồi dưỡng")
+    assert "Người giúp đỡ: Hoàng Văn Kèm" in card
+    assert "Ví Dụ" not in card
+    await cast.clerk.taps("Đặt mốc sẽ làm")
+    await cast.clerk.says("Vận động xây lại cầu qua suối")
+    assert "20/03/2027" in await cast.clerk.says("20/3")
+    assert "○ Hẹn thứ Bảy, ngày 20/03/2027: Vận động" in await cast.clerk.taps("Lưu")
+    await cast.clerk.taps("Ghi việc đã làm")
+    await cast.clerk.says("Đến nhà thăm hỏi")
+    assert "Số tệp: 1" in await cast.clerk.sends_files((jpeg(), "tham-hoi.jpg"))
+    assert "Đến nhà thăm hỏi (tệp: 1)" in await cast.clerk.taps("Lưu")
+    await cast.clerk.taps("Xong: Vận động xây lại cầu")
+    await cast.clerk.says("Bà con góp 40 ngày công")
+    timeline = await cast.clerk.taps("Lưu")
+    assert "Vận động xây lại cầu qua suối; Bà con góp 40 ngày công" in timeline
+    assert "○" not in timeline
+    assert "Đang bồi dưỡng" not in await cast.citizen.says(cast.code)
+    assert "Nơi bồi dưỡng, giúp đỡ: Xã Bảo Lạc" in "\n".join(
+        seen.text for seen in await cast.citizen.screen()
+    )
+    async with world.base.db.reading() as session:
+        rows = (await session.scalars(select(DeedMilestone))).all()
+        files = await session.scalars(
+            select(DeedFile).where(DeedFile.milestone_id.in_([row.id for row in rows]))
+        )
+        assert len(files.all()) == 1
+        row = (await session.scalars(select(DeedNurture))).one()
+    assert row.mentor
+    assert "Kèm".encode() not in row.mentor
+    assert not any("cầu".encode() in (row.words or b"") for row in rows)
+
+
+async def test_the_officer_picks_a_person_of_the_unit_and_may_change_both(
+    sqlite_world: World,
+) -> None:
+    world = sqlite_world
+    cast = await told_deed(world, "webchat")
+    await given_to_the_unit(world, cast)
+    async with world.base.db.reading() as session:
+        member = (await session.scalars(select(Member))).one()
+    await cast.officer.taps("Mở việc bồi dưỡng")
+    await cast.officer.taps("Đổi đơn vị")
+    await cast.officer.taps(UNIT)
+    await cast.officer.taps(member.name)
+    assert f"Người giúp đỡ: {member.name}" in await cast.officer.taps("Mở việc bồi dưỡng")
+    told = [one.text for one in await cast.citizen.screen() if "đang bồi dưỡng" in one.text]
+    assert len(told) <= 1
+
+
+async def test_every_other_state_is_refused_in_chat(sqlite_world: World) -> None:
+    world = sqlite_world
+    cast = await told_deed(world, "webchat")
+    for minutes, state in enumerate(DeedState):
+        world.stopped_at = MONDAY + timedelta(minutes=minutes)
+        await put(world, state, unit_id=cast.unit_id)
+        deed = await the_deed(world)
+        tail = f"{deed.id}:{deed.version}"
+        for press in (f"bd:u:{tail}", f"bd:m:{deed.id}:{cast.unit_id}:{deed.version}"):
+            is_refused = "Chưa làm được bước này" in await presses(cast.officer, press)
+            assert is_refused == (state not in ALLOWED | {DeedState.NURTURED}), (state, press)
+        noted = await presses(cast.officer, f"bd:note:{deed.id}")
+        assert ("Chưa làm được bước này" in noted) == (state is not DeedState.NURTURED), state
+
+
+async def test_only_the_unit_and_the_office_have_it_in_hand(sqlite_world: World) -> None:
+    world = sqlite_world
+    cast = await told_deed(world, "webchat")
+    deed = await given_to_the_unit(world, cast)
+    async with world.base.db.transaction() as session:
+        other = Unit(office_id=world.office_id, code="KX", name="Xã Khác", kind="commune")
+        session.add(other)
+        await session.flush()
+    elsewhere, contact = await contact_of(world, "webchat", 71)
+    await joins(world, contact, other.id)
+    for person in (elsewhere, cast.citizen):
+        for press in (f"bd:o:{deed.id}", f"bd:note:{deed.id}", f"tk:o:{deed.id}"):
+            assert "không do đơn vị hoặc cơ quan" in await presses(person, press)
+    assert "chỉ dành cho cán bộ" in await presses(cast.clerk, f"bd:u:{deed.id}:{deed.version}")
+    assert "Hiện không có việc nào" in await elsewhere.says("/boiduong")
+    assert "Có 1 việc" in await cast.clerk.says("/boiduong")
+    async with world.base.db.transaction() as session:
+        for member in await session.scalars(select(Member)):
+            member.left_at = MONDAY
+    assert "không do đơn vị hoặc cơ quan" in await presses(cast.clerk, f"bd:o:{deed.id}")
+
+
+async def test_at_night_the_unit_is_told_in_the_morning(deeds: Deeds) -> None:
+    deed = await deeds.deed(DeedState.CONFIRMED)
+    unit_id = deeds.ground.by_code["SM"]
+    member_id = await deeds.ground.member("SM")
+    contact_id = (await people.chats_of(deeds.session, unit_id, MemberRank.FOCAL))[member_id]
+    officer = await deeds.session.get_one(Officer, await deeds.ground.officer())
+    unit = await deeds.session.get_one(Unit, unit_id)
+    night = MONDAY + timedelta(hours=14)
+    await nurture.begin(
+        deeds.session, VAULT, officer, deed, unit, "Hoàng Văn Kèm", night, seen=deed.version
+    )
+    due = await deeds.session.scalar(
+        select(OutboxMessage.due_at).where(OutboxMessage.contact_id == contact_id)
+    )
+    assert due == MONDAY + timedelta(hours=22)
+
+
+async def test_what_is_silent_for_ten_working_days_is_named_to_officers(
+    sqlite_world: World,
+) -> None:
+    world = sqlite_world
+    cast = await told_deed(world, "webchat")
+    await given_to_the_unit(world, cast)
+    async with world.base.db.reading() as session:
+        calendar = await load_calendar(session)
+        found = {
+            days: len(
+                await nurture.silent(
+                    session, world.office_id, calendar, MONDAY + timedelta(days=days)
+                )
+            )
+            for days in (10, 14, 15)
+        }
+    assert found == {10: 0, 14: 0, 15: 1}
+    world.stopped_at = MONDAY + timedelta(days=15)
+    async with world.base.db.transaction() as session:
+        assert await morning.tell_offices(session, world.base.vault, world.now()) == 1
+    assert "10 ngày làm việc chưa có tin: Xã Bảo Lạc" in await sees(world, cast.officer)
+    assert "Hoàng Văn Kèm" in await cast.officer.taps("Mở việc của Xã Bảo Lạc")
+    await cast.officer.taps("Ghi việc đã làm")
+    await cast.officer.says("Gọi điện hỏi thăm, vẫn khỏe")
+    await cast.officer.taps("Lưu")
+    async with world.base.db.reading() as session:
+        assert not await nurture.silent(session, world.office_id, calendar, world.now())
+
+
+async def test_a_milestone_is_reached_once_and_a_plan_lies_ahead(deeds: Deeds) -> None:
+    deed = await deeds.deed(DeedState.NURTURED)
+    await deeds.nurture(deed)
+    hand = people.Hand(deed, "officer:x")
+    day = NOW.date() - timedelta(days=2)
+    with pytest.raises(UserError) as refused:
+        await nurture.plan(deeds.session, VAULT, hand, "Dạy chữ", day, [], NOW)
+    assert refused.value.reply.key == "deed_nurture-day-gone"
+    row = await nurture.plan(deeds.session, VAULT, hand, "Dạy chữ", None, [], NOW)
+    await nurture.reach(deeds.session, VAULT, hand, row, "", [], NOW)
+    with pytest.raises(UserError) as refused:
+        await nurture.reach(deeds.session, VAULT, hand, row, "Lần nữa", [], NOW)
+    assert refused.value.reply.key == "deed_nurture-reached"
