@@ -15,6 +15,7 @@ CHATS = (
     "handlers.officers.chat",
     "handlers.deadlines.chat",
     "handlers.deeds.review_chat",
+    "handlers.deeds.publication_chat",
     "handlers.deeds.check_chat",
     "handlers.deeds.chat",
     "handlers.consultations.review.chat",
@@ -36,7 +37,8 @@ PAGES = (
     "handlers.deadlines.registration.pages.form",
     "handlers.deadlines.registration.pages.receipt",
     "handlers.deadlines.registration.review.web",
-    "handlers.deeds.pages",
+    "handlers.deeds.pages.exemplar",
+    "handlers.deeds.pages.rooms",
 )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import outbox
 from bot.clock import OutsideCoverage, load_calendar, local_day, office_hours_open
-from bot.replies import Reply, choice, reply
+from bot.replies import Reply, choice, link, reply
 from bot.vault import Vault
 from handlers.deeds import people, service
 from storage.models.deeds import Deed, DeedState
@@ -29,18 +29,22 @@ PUBLIC_STEPS = (
 """What witnesses hear of; the office's own papers are not among it."""
 
 
-async def tell_tellers(session: AsyncSession, vault: Vault, deed: Deed, now: datetime) -> int:
+async def tell_tellers(
+    session: AsyncSession, vault: Vault, deed: Deed, now: datetime, *, page: str = ""
+) -> int:
     """Once for each version of the deed. Returns how many were told: those who still stand by it
-    and left a chat. Answering is not asked of them, so nothing is sent to who blocked us."""
+    and left a chat. Answering is not asked of them, so nothing is sent to who blocked us. `page`
+    is where the public reads of it."""
     if deed.state not in PUBLIC_STEPS:
         return 0
-    told = 0
+    told, public = 0, (link("deed_news-page-button", page),) if page else ()
     for row in await service.reports_of(session, deed):
         contact = await session.get(Contact, row.contact_id) if row.contact_id else None
         if contact is None or contact.blocked:
             continue
+        step = (await _step(session, vault, deed, row.id)).offering(*public)
         outbox.tell(
-            session, vault, contact.id, await _step(session, vault, deed, row.id), due_at=now,
+            session, vault, contact.id, step, due_at=now,
             dedupe_key=f"deed:{row.id}:{deed.version}",
         )  # fmt: skip
         told += 1
