@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, text
@@ -33,7 +33,7 @@ from storage.models.deeds import (
 from storage.models.office import Office
 
 MOST = 20
-_EPOCH = datetime(1970, 1, 1, tzinfo=VIETNAM)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REPEATED = (
     DeedState.CONFIRMED, DeedState.NURTURED, DeedState.SUMMARISED, DeedState.PROPOSED,
     DeedState.PUBLISHED,
