@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bot import i18n, pictures, places
+from bot.places import Place
 from handlers.deeds.publication import Words
 from storage.models.deeds import Deed, DeedField
 from storage.models.office import Office
@@ -21,7 +22,13 @@ def describe(
 
 def place_name(deed: Deed) -> str:
     """Commune and province; "" where neither is known."""
-    place = places.by_code(deed.commune) or places.by_code(deed.province)
-    if place is None or place.is_province:
-        return place.name if place else ""
-    return f"{place.name}, {places.name_of(place.province)}"
+    return place_of(deed.province, deed.commune)
+
+
+def place_of(province: str, commune: str) -> str:
+    place = places.by_code(commune) or places.by_code(province)
+    return full_name(place) if place else ""
+
+
+def full_name(place: Place) -> str:
+    return place.name if place.is_province else f"{place.name}, {places.name_of(place.province)}"

@@ -12,15 +12,13 @@ citizen: [send]                       bot: the receipt, in letters and as a pict
 
 from __future__ import annotations
 
-import re
-from contextlib import suppress
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 
 from aiogram import F, Router
 from aiogram.filters import Command, CommandObject, CommandStart, StateFilter
 from aiogram.types import CallbackQuery, Message
 
-from bot import dates, identity, places
+from bot import identity, places
 from bot.clock import local_day
 from bot.concerns import looks_like_denunciation
 from bot.hearing import Hears
@@ -28,8 +26,9 @@ from bot.limits import source_of
 from bot.locations import place_of
 from bot.receipts import tidy_code
 from bot.replies import Reply, UserError, choice, reply
-from bot.text import fold, tidy
+from bot.text import tidy
 from handlers.deeds import forms, service
+from handlers.deeds.days import day_gone_by
 from handlers.deeds.service import Author
 from handlers.deeds.steps import (
     CASE,
@@ -65,8 +64,6 @@ from storage.models.deeds import Known, Relation, SubjectKind
 from storage.models.people import Person
 
 Event = Message | CallbackQuery
-_YEAR = re.compile(r"(?:19|20)\d\d")
-_WEEKDAY = re.compile(r"\b(?:thu|chu nhat|cn|t[2-7]|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b")
 
 
 def router() -> Router:
@@ -335,33 +332,6 @@ async def _warn(turn: Turn, draft: Draft) -> Reply:
 def _added(before: str, words: str) -> str:
     """A long message reaches us in pieces."""
     return f"{before}\n{words}" if before else words
-
-
-def day_gone_by(words: str, now: datetime) -> date | None:
-    """The day meant, of those gone by; None where the words name none. "20/11" is the last one
-    and "Friday" last Friday: what is told has happened. Raises UserError for a day to come."""
-    try:
-        read = dates.understand(words, now)
-    except UserError:
-        return None
-    today = local_day(now)
-    meant = [one.day for one in (read, read.other) if one is not None]
-    if past := [day for day in meant if day <= today]:
-        return max(past)
-    if _WEEKDAY.search(fold(words)):
-        return min(meant) - timedelta(days=7)
-    if _YEAR.search(words) or not any(letter.isdigit() for letter in words):
-        raise UserError("tell-still-to-come")
-    return _last(min(meant), today)
-
-
-def _last(day: date, today: date) -> date | None:
-    """The same day of the last year that had it."""
-    for year in range(today.year, today.year - 9, -1):
-        with suppress(ValueError):
-            if (candidate := day.replace(year=year)) <= today:
-                return candidate
-    return None
 
 
 async def _take_place(turn: Turn, draft: Draft, words: str) -> Reply:

@@ -455,10 +455,7 @@ async def _show_similar(turn: Turn, draft: Draft) -> Reply:
 
 def _shares(one: Similar) -> Word:
     """A sentence for each set of things shared: sentences are never glued."""
-    facts = {"name": one.name, "place": one.place, "day": one.day}
-    return Word(
-        f"tell-shares-{'-'.join(name for name, is_so in facts.items() if is_so) or 'words'}"
-    )
+    return Word(f"tell-shares-{one.shared}")
 
 
 def _name_of(options: Sequence[Option], code: str | None, turn: Turn) -> str:

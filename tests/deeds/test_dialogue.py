@@ -14,7 +14,7 @@ from bot.clock import VIETNAM
 from bot.limits import Limit
 from bot.replies import UserError
 from handlers.deeds import service
-from handlers.deeds.chat import day_gone_by
+from handlers.deeds.days import day_gone_by
 from handlers.deeds.forms import Told
 from storage.models.deeds import (
     Deed,

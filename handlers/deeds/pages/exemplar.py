@@ -12,6 +12,7 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from aiohttp import web
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import pictures
@@ -23,7 +24,7 @@ from handlers.deeds.exemplars import Exemplar
 from handlers.deeds.reading import Reading
 from storage.models.deadlines import Movement
 from storage.models.deeds import Deed, DeedField, DeedPublication
-from storage.models.traffic import StoredFile
+from storage.models.traffic import Installation, StoredFile
 
 routes = web.RouteTableDef()
 ID = "{id:[0-9a-z]{20}}"
@@ -52,9 +53,16 @@ async def show(request: web.Request) -> web.Response:
         request, "deeds/exemplar.html", one=found, about=await about(request, session, found),
         photos=[f"/guong/{id}/anh/{file_id}" for file_id in found.photos], choices=(),
         is_draft=False, paragraphs=found.words.text.split("\n"), wholly=f"/guong/{id}",
+        now=services(request).clock(), telegram=await _telegram(session, id),
     )  # fmt: skip
     answer.headers.update(_BRIEFLY)
     return answer
+
+
+async def _telegram(session: AsyncSession, id: str) -> str:
+    """Opens this exemplar in the chat there; "" where there is no bot."""
+    name = await session.scalar(select(Installation.telegram_name))
+    return f"https://t.me/{name}?start=g-{id}" if name else ""
 
 
 async def _gone(request: web.Request, session: AsyncSession, id: str) -> web.Response:
@@ -140,7 +148,7 @@ async def show_draft(request: web.Request) -> web.StreamResponse:
             (number, _private(vault, asked, id), id in found.photos)
             for number, id in enumerate(there, 1)
         ],
-        is_draft=True, paragraphs=found.words.text.split("\n"), wholly="",
+        is_draft=True, paragraphs=found.words.text.split("\n"), wholly="", now=None, telegram="",
     )  # fmt: skip
 
 

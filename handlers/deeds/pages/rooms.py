@@ -18,8 +18,7 @@ from bot import identity, receipts
 from bot.replies import UserError, Word
 from bot.vault import Vault
 from bot.web.server import download, own_session, page, services, session_of
-from handlers.deeds import reading, service, stages
-from handlers.deeds.check_chat import place_in_words
+from handlers.deeds import cards, reading, service, stages
 from handlers.deeds.forms import Told
 from handlers.deeds.reading import Reading
 from storage.models.deeds import Deed, DeedFile, DeedReport
@@ -127,6 +126,6 @@ def _whole(
     ]
     return page(
         request, "deeds/officer.html", deed=deed, name=name, witnesses=witnesses,
-        downloads=downloads, place=place_in_words(deed),
+        downloads=downloads, place=cards.place_name(deed) or "—",
         state=Word(f"deeds-state-{deed.state}"),
     )  # fmt: skip
