@@ -16,6 +16,7 @@ CHATS = (
     "handlers.deadlines.chat",
     "handlers.deeds.review_chat",
     "handlers.deeds.publication_chat",
+    "handlers.deeds.exemplar_chat",
     "handlers.deeds.check_chat",
     "handlers.deeds.chat",
     "handlers.consultations.review.chat",

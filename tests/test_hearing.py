@@ -58,7 +58,8 @@ def _is_heard(filters: list[object], hears: Hears) -> bool:
 
 def test_features_that_listen_are_found() -> None:
     assert {router.name for router, _ in _listening()} == {
-        "deadlines", "deed_checks", "deed_review", "deeds", "exemplars", "staff",
+        "deadlines", "deed_checks", "deed_review", "deeds", "exemplar_readers", "exemplars",
+        "staff",
     }  # fmt: skip
 
 

@@ -84,6 +84,8 @@ class Draft:
     person_id: str | None = None
     """The sealed row of whoever tells it, once a name was given."""
     unit_code: str = ""
+    follows: str = ""
+    """The exemplar somebody followed."""
     joins: str | None = None
     compared: bool = False
     """What was told already was shown, or there is nothing like it."""
@@ -188,24 +190,27 @@ async def discard(session: AsyncSession, file_ids: Sequence[str]) -> None:
     )
 
 
-async def begin(turn: Turn, unit_code: str = "") -> Reply:
+async def begin(turn: Turn, unit_code: str = "", follows: str = "") -> Reply:
     """A new draft; one that lies unsent is offered first."""
     held = await draft_of(turn)
     if held is not None and _is_begun(held):
         await turn.state.set_state(None)
         return reply("tell-draft-held").offering(
             choice("start-deed-draft-button", "vt:resume"),
-            choice("tell-anew-button", f"vt:anew:{unit_code}"), (HOME,), HELP,
+            choice("tell-anew-button", f"vg:a:{follows}" if follows else f"vt:anew:{unit_code}"),
+            (HOME,), HELP,
         )  # fmt: skip
-    return await begin_anew(turn, unit_code)
+    return await begin_anew(turn, unit_code, follows)
 
 
-async def begin_anew(turn: Turn, unit_code: str = "") -> Reply:
+async def begin_anew(turn: Turn, unit_code: str = "", follows: str = "") -> Reply:
     """The eight questions from the first; a unit whose poster led here is named."""
     await drop(turn)
     unit = await service.invited(turn.session, unit_code)
-    draft = Draft(unit_code=unit.code if unit else "")
+    draft = Draft(unit_code=unit.code if unit else "", follows=follows)
     first = await enter(turn, draft, Telling.kind)
+    if follows:
+        return reply("tell-follows").followed_by(first)
     if unit is None:
         return first
     return reply("tell-welcome-unit", unit=unit.name).followed_by(first)
