@@ -203,6 +203,19 @@ async def test_what_was_told_already_is_shown_and_joined_with_own_words(
     assert (deed_again.id, row.number, given.what) == (deed.id, 2, AGAIN)
 
 
+async def test_what_only_looks_like_it_is_sent_as_another(world: World, reader: Reader) -> None:
+    await send_now(await world.citizen("webchat"))
+    first, _, _ = await told(world)
+    form = await reader.reads_back(
+        name="Trần Văn Ví Dụ", place="bao lac cao bang", what="Anh Ví Dụ sửa cầu giúp bà con."
+    )
+    answer = reader.html.split('id="joins-none" name="joins" value="')[1].split('"')[0]
+    await reader.sends(form, joins=answer)
+    assert reader.status == 200
+    second, _, _ = await told(world)
+    assert second.id != first.id
+
+
 async def test_a_forged_join_or_another_deed_is_a_new_one(world: World, reader: Reader) -> None:
     await send_now(await world.citizen("webchat"))
     first, _, _ = await told(world)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -70,7 +71,8 @@ async def _publish(home: Path) -> str:
 @pytest.fixture(scope="session")
 def shown(home: str, data_folder: Path) -> str:
     """The id of an exemplar that is out in the running service."""
-    return asyncio.run(_publish(data_folder))
+    with ThreadPoolExecutor(1) as aside:  # the browser's own loop runs in this thread
+        return aside.submit(lambda: asyncio.run(_publish(data_folder))).result()
 
 
 @either

@@ -139,7 +139,7 @@ async def _review_page(
         groups=[one.name(locale) for one in lists.groups if one.code in told.groups],
         kind=Word(f"tell-kind-{SubjectKind(told.kind)}"),
         relation=Word(f"tell-relation-{Relation(told.relation)}"),
-        agreed=Word(f"tell-known-{Known(told.agreed)}"), words=_say(request), none=NONE,
+        agreed=Word(f"tell-known-{Known(told.agreed)}"), words=_say(request), another=NONE,
         alike=[
             (one.deed, cards.place_name(one.deed), _shared(one),
              _name_of(lists.fields, one.deed.field_code or "", locale))
