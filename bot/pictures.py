@@ -1,9 +1,9 @@
-"""Pictures with words in them: a table, a month, bars; drawn by Typst as PNG for a telephone.
+"""Pictures with words in them: a table, a month, bars, a card; drawn by Typst as PNG.
 
-A drawing is described first (`table`, `month`, `bars`): a short text with all its words already in
-the reader's language, which travels in a Reply as `Picture("drawing", …, alt)`. It is drawn
-(`png`) only when it is sent or looked at, outside any transaction. What people wrote is data to
-Typst, never markup; the fonts are our own, so that it looks the same everywhere.
+A drawing is described first (`table`, `month`, `bars`, `card`): a short text with all its words
+already in the reader's language, which travels in a Reply as `Picture("drawing", …, alt)`. It is
+drawn (`png`) only when it is sent or looked at, outside any transaction. What people wrote is data
+to Typst, never markup; the fonts are our own, so that it looks the same everywhere.
 
 A picture never stands alone: `alt` says what it shows, and the message tells the same in words.
 """
@@ -29,6 +29,8 @@ HERE = Path(__file__).resolve().parent
 WIDTH = 360
 """In points, drawn at three pixels each."""
 PIXELS_PER_INCH = 72 * 3
+CARD_WIDTH = 400
+"""1200 × 630 pixels: what other sites show of a link (Open Graph)."""
 MOST_ROWS = 40
 """Beyond, nobody reads it on a telephone, and Telegram shrinks it: say the rest in words."""
 LONGEST_HEAD = 11
@@ -164,6 +166,14 @@ def bars(
             {"label": _short(row.label), "told": row.told, "parts": [list(p) for p in row.parts]}
             for row in rows
         ],
+    )  # fmt: skip
+
+
+def card(locale: str, label: str, title: str, lead: str, place: str, office: str) -> str:
+    """What is shared of an exemplar: `label` says what it is, `office` who says so."""
+    return _described(
+        locale, "card", _short(title), "", "", (), width=CARD_WIDTH, label=_short(label),
+        lead=" ".join(tidy(lead).split()), place=_short(place), office=_short(office),
     )  # fmt: skip
 
 

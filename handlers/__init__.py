@@ -34,7 +34,10 @@ PAGES = (
     "handlers.deadlines.registration.pages.form",
     "handlers.deadlines.registration.pages.receipt",
     "handlers.deadlines.registration.review.web",
-    "handlers.deeds.pages",
+    "handlers.deeds.pages.tell",
+    "handlers.deeds.pages.gallery",
+    "handlers.deeds.pages.exemplar",
+    "handlers.deeds.pages.rooms",
 )
 
 

@@ -32,6 +32,7 @@ REVISIONS = (
     "0004_papers_of_a_notice",
     "0005_good_deeds",
     "0006_awards_nobody_compared",
+    "0007_publications",
 )
 """Every revision in order. Kept here too, so that a start does not pay for importing alembic."""
 HEAD = REVISIONS[-1]

@@ -26,7 +26,7 @@ from bot.locations import place_of
 from bot.receipts import tidy_code
 from bot.replies import Reply, UserError, choice, reply
 from bot.text import tidy
-from handlers.deeds import forms, people, service
+from handlers.deeds import forms, people, repeats, service
 from handlers.deeds.days import day_gone_by
 from handlers.deeds.service import Author
 from handlers.deeds.steps import (
@@ -460,6 +460,8 @@ async def send(_: CallbackQuery, turn: Turn) -> Reply:
     filed = await service.report(
         turn.session, turn.vault, draft.told, _author(turn, draft), turn.now, joins=draft.joins
     )
+    if draft.follows:
+        await repeats.follow(turn.session, filed, draft.follows, turn.now)
     await forget_draft(turn)
     again = turn.vault.seal_system(filed.code.encode(), "receipt-again").hex()
     await turn.state.update_data({"again": again, CASE: filed.report.id})

@@ -10,7 +10,9 @@ from handlers.deeds import (
     check_chat,
     consent_chat,
     entry_chat,
+    exemplar_chat,
     nurture_chat,
+    publication_chat,
     review_chat,
     series_chat,
     summary_chat,
@@ -18,6 +20,7 @@ from handlers.deeds import (
 from handlers.deeds.check_chat import Checking
 from handlers.deeds.consent_chat import Consenting
 from handlers.deeds.nurture_chat import Nurturing
+from handlers.deeds.publication_chat import Publishing
 from handlers.deeds.review_chat import Reviewing
 from handlers.deeds.series_chat import Listing
 from handlers.deeds.steps import Telling
@@ -27,11 +30,20 @@ from handlers.deeds.summary_chat import Summing
 def router() -> Router:
     deeds = Router(name="deeds")
     deeds.message.filter(
-        Hears(Reviewing, Consenting, Checking, Nurturing, Summing, Listing, Telling)
+        Hears(
+            Reviewing,
+            Consenting,
+            Checking,
+            Nurturing,
+            Summing,
+            Publishing,
+            Listing,
+            Telling,
+        )
     )
     deeds.include_routers(
         review_chat.router(), consent_chat.router(), check_chat.router(), nurture_chat.router(),
-        summary_chat.router(), entry_chat.router(), series_chat.router(),
-        telling.router(),
+        summary_chat.router(), publication_chat.router(), exemplar_chat.router(),
+        entry_chat.router(), series_chat.router(), telling.router(),
     )  # fmt: skip
     return deeds

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import outbox, politely
-from bot.replies import Reply, choice, reply
+from bot.replies import Reply, choice, link, reply
 from bot.vault import Vault
 from handlers.deeds import people, service
 from storage.models.deeds import Deed, DeedState
@@ -51,17 +51,20 @@ async def tell_office(
     await tell_each(session, vault, [one.contact_id for one in officers], opened, now, key)
 
 
-async def tell_tellers(session: AsyncSession, vault: Vault, deed: Deed, now: datetime) -> int:
+async def tell_tellers(
+    session: AsyncSession, vault: Vault, deed: Deed, now: datetime, *, page: str = ""
+) -> int:
     """Once for each version of the deed. Returns how many were told: those who still stand by it
-    and left a chat. Answering is not asked of them, so nothing is sent to who blocked us."""
+    and left a chat. Answering is not asked of them, so nothing is sent to who blocked us. `page`
+    is where the public reads of it."""
     if deed.state not in PUBLIC_STEPS:
         return 0
-    told = 0
+    told, public = 0, (link("deed_news-page-button", page),) if page else ()
     for row in await service.reports_of(session, deed):
         contact = await session.get(Contact, row.contact_id) if row.contact_id else None
         if contact is None or contact.blocked:
             continue
-        step = await _step(session, vault, deed, row.id)
+        step = (await _step(session, vault, deed, row.id)).offering(*public)
         await tell_each(
             session, vault, [contact.id], step, now, f"{service.told_key(row.id)}{deed.version}"
         )

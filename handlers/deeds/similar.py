@@ -55,6 +55,12 @@ class Similar:
     """0 to 1."""
     score: float
 
+    @property
+    def shared(self) -> str:
+        """The facts in common, joined by hyphens; `words` where there is none."""
+        facts = {"name": self.name, "place": self.place, "day": self.day}
+        return "-".join(name for name, is_so in facts.items() if is_so) or "words"
+
 
 # What a report is found by
 

@@ -86,6 +86,8 @@ class Draft:
     person_id: str | None = None
     """The sealed row of whoever tells it, once a name was given."""
     unit_code: str = ""
+    follows: str = ""
+    """The exemplar somebody followed."""
     joins: str | None = None
     compared: bool = False
     """What was told already was shown, or there is nothing like it."""
@@ -202,28 +204,34 @@ async def discard(session: AsyncSession, file_ids: Sequence[str]) -> None:
     )
 
 
-async def begin(turn: Turn, unit_code: str = "", entered_as: str = "") -> Reply:
+async def begin(turn: Turn, unit_code: str = "", entered_as: str = "", follows: str = "") -> Reply:
     """A new draft; one that lies unsent is offered first."""
     held = await draft_of(turn)
     if held is not None and _is_begun(held):
         await turn.state.set_state(None)
         return reply("tell-draft-held").offering(
             choice("start-deed-draft-button", "vt:resume"),
-            choice("tell-anew-button", _anew(unit_code, entered_as)), (HOME,), HELP,
+            choice("tell-anew-button", _anew(unit_code, entered_as, follows)), (HOME,), HELP,
         )  # fmt: skip
-    return await begin_anew(turn, unit_code, entered_as)
+    return await begin_anew(turn, unit_code, entered_as, follows)
 
 
-def _anew(unit_code: str, entered_as: str) -> str:
+def _anew(unit_code: str, entered_as: str, follows: str) -> str:
+    if follows:
+        return f"vg:a:{follows}"
     return f"vn:a:{entered_as}" if entered_as else f"vt:anew:{unit_code}"
 
 
-async def begin_anew(turn: Turn, unit_code: str = "", entered_as: str = "") -> Reply:
+async def begin_anew(
+    turn: Turn, unit_code: str = "", entered_as: str = "", follows: str = ""
+) -> Reply:
     """The eight questions from the first; a unit whose poster led here is named."""
     await drop(turn)
     unit = await service.invited(turn.session, unit_code)
-    draft = Draft(unit_code=unit.code if unit else "", entered_as=entered_as)
+    draft = Draft(unit_code=unit.code if unit else "", entered_as=entered_as, follows=follows)
     first = await enter(turn, draft, Telling.kind)
+    if follows:
+        return reply("tell-follows").followed_by(first)
     if unit is None:
         return first
     return reply("tell-welcome-unit", unit=unit.name).followed_by(first)
@@ -473,10 +481,7 @@ async def _show_similar(turn: Turn, draft: Draft) -> Reply:
 
 def _shares(one: Similar) -> Word:
     """A sentence for each set of things shared: sentences are never glued."""
-    facts = {"name": one.name, "place": one.place, "day": one.day}
-    return Word(
-        f"tell-shares-{'-'.join(name for name, is_so in facts.items() if is_so) or 'words'}"
-    )
+    return Word(f"tell-shares-{one.shared}")
 
 
 def _name_of(options: Sequence[Option], code: str | None, turn: Turn) -> str:

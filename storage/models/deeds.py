@@ -21,6 +21,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -139,6 +140,13 @@ LIVE_DEEDS = tuple(
 """What a second witness may still join. The others are offered to nobody."""
 
 
+_SHOWN: dict[str, Any] = {
+    "sqlite_where": text("shown_at IS NOT NULL"),
+    "postgresql_where": text("shown_at IS NOT NULL"),
+}
+"""Indexes of what the public reads hold nothing else."""
+
+
 class Deed(Base):
     """One case about somebody. What each witness said of it is in the reports."""
 
@@ -146,6 +154,11 @@ class Deed(Base):
     __table_args__ = (
         Index("ix_deeds_office_id_state", "office_id", "state", "made_at"),
         Index("ix_deeds_commune_happened_on", "commune", "happened_on"),
+        Index("ix_deeds_shown_at", "shown_at", "id", **_SHOWN),
+        *(
+            Index(f"ix_deeds_{column}_shown_at", column, "shown_at", "id", **_SHOWN)
+            for column in ("field_code", "province", "commune", "movement_code")
+        ),
     )
 
     id: Mapped[str] = random_id()
@@ -190,6 +203,8 @@ class Deed(Base):
     reason: Mapped[str] = mapped_column(String(1000), default="")
     """Of the state, told to those who reported it."""
     changed_by: Mapped[str] = mapped_column(String(40), default="citizen")
+    shown_at: Mapped[datetime | None] = mapped_column(Instant)
+    """Since when the public reads of it; None while it does not. The order of the gallery."""
     version: Mapped[int] = mapped_column(default=1)
     """One more with every change: who saved upon an older one is refused."""
     made_at: Mapped[datetime] = mapped_column(Instant)
@@ -199,11 +214,16 @@ class DeedInGroup(Base):
     """One deed may belong to several groups."""
 
     __tablename__ = "deeds_in_groups"
+    __table_args__ = (
+        Index("ix_deeds_in_groups_shown_at", "group_code", "shown_at", "deed_id", **_SHOWN),
+    )
 
     deed_id: Mapped[str] = mapped_column(ForeignKey("deeds.id"), primary_key=True)
     group_code: Mapped[str] = mapped_column(
         ForeignKey("deed_groups.code"), primary_key=True, index=True
     )
+    shown_at: Mapped[datetime | None] = mapped_column(Instant)
+    """That of the deed, here so that a group is listed in its order."""
 
 
 # Those who tell it
@@ -395,7 +415,10 @@ class DeedSummary(Base):
 
 
 class DeedPublication(Base):
-    """One version of what the public reads. A correction is a new one; the old stays, ended."""
+    """One version of what the public reads. A correction is a new one; the old stays, ended.
+
+    In clear only while the public reads it: `words` holds it sealed, before, meanwhile and after.
+    """
 
     __tablename__ = "deed_publications"
     __table_args__ = (
@@ -406,11 +429,18 @@ class DeedPublication(Base):
     id: Mapped[str] = random_id()
     deed_id: Mapped[str] = mapped_column(ForeignKey("deeds.id"))
     version: Mapped[int]
-    title: Mapped[str] = mapped_column(String(300))
-    text: Mapped[str] = mapped_column(Text)
+    words: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """{title, lead, text, quote}, JSON, sealed with the key of the praised."""
+    title: Mapped[str] = mapped_column(String(300), default="")
+    lead: Mapped[str] = mapped_column(String(600), default="")
+    text: Mapped[str] = mapped_column(Text, default="")
     """By the office."""
     quote: Mapped[str] = mapped_column(Text, default="")
     """A citizen's words, shown as such."""
+    quoted_id: Mapped[str | None] = mapped_column(ForeignKey("deed_reports.id"))
+    """Whose words they are: they go when that report is withdrawn."""
+    photos: Mapped[list[str]] = mapped_column(JSON, default=list)
+    """Ids of the photographs whose clean copies are shown, in order."""
     written_by: Mapped[str] = mapped_column(String(40))
     written_at: Mapped[datetime] = mapped_column(Instant)
     approved_by: Mapped[str | None] = mapped_column(String(40))

@@ -26,6 +26,8 @@ class Office(Base):
     portal_url: Mapped[str] = mapped_column(String(500), default="")
     denunciation_office: Mapped[str] = mapped_column(String(500), default="")
     """Where a lawful denunciation is handed in (Law on Denunciations, articles 22 and 23)."""
+    telegram_channel: Mapped[str] = mapped_column(String(64), default="")
+    """Where exemplars are posted: `@name`, or the number of a channel; "" for none."""
 
 
 class Role(StrEnum):

@@ -21,8 +21,7 @@ from bot import i18n, identity, receipts
 from bot.replies import UserError, Word
 from bot.vault import Vault
 from bot.web.server import download, locale_of, own_session, page, services, session_of
-from handlers.deeds import consent, forms, reading, series, service, stages
-from handlers.deeds.check_chat import place_in_words
+from handlers.deeds import cards, consent, forms, reading, series, service, stages
 from handlers.deeds.forms import Told
 from handlers.deeds.reading import Reading
 from handlers.deeds.series_chat import TEMPLATE
@@ -146,6 +145,6 @@ def _whole(
     ]
     return page(
         request, "deeds/officer.html", deed=deed, name=name, witnesses=witnesses,
-        downloads=downloads, place=place_in_words(deed),
+        downloads=downloads, place=cards.place_name(deed) or "—",
         state=Word(f"deeds-state-{deed.state}"),
     )  # fmt: skip
