@@ -17,6 +17,7 @@ CHATS = (
     "handlers.deeds.review_chat",
     "handlers.deeds.check_chat",
     "handlers.deeds.chat",
+    "handlers.deeds.figures.chat",
     "handlers.consultations.review.chat",
     "handlers.consultations.follow_up_chat",
     "handlers.deadlines.registration.receipt_chat",
@@ -37,6 +38,7 @@ PAGES = (
     "handlers.deadlines.registration.pages.receipt",
     "handlers.deadlines.registration.review.web",
     "handlers.deeds.pages",
+    "handlers.deeds.figures.pages",
 )
 
 

@@ -31,6 +31,7 @@ REVISIONS = (
     "0003_units_and_deadlines",
     "0004_papers_of_a_notice",
     "0005_good_deeds",
+    "0006_movements",
 )
 """Every revision in order. Kept here too, so that a start does not pay for importing alembic."""
 HEAD = REVISIONS[-1]

@@ -17,6 +17,7 @@ from babel.messages.pofile import read_po
 from bot import i18n
 from bot.pictures import Mark
 from handlers.deadlines.calendar.service import Terms
+from handlers.deeds.figures.praised import LEVELS
 from handlers.deeds.news import PUBLIC_STEPS
 from handlers.deeds.steps import CHANGED
 from storage.models.consultations import (
@@ -27,7 +28,7 @@ from storage.models.consultations import (
     Stance,
 )
 from storage.models.deadlines import Audience, DeadlineState, DutyState, Work
-from storage.models.deeds import CheckAnswer, DeedState, Known, Relation, SubjectKind
+from storage.models.deeds import CheckAnswer, DeedState, Known, Relation, Stage, SubjectKind
 from storage.models.reminders import ReminderState
 from storage.models.units import MemberRank, SeatRank, UnitKind
 
@@ -82,6 +83,10 @@ DYNAMIC = {
     "deed_check-said-{}": _but(CheckAnswer),
     "deed_check-news-{}": _but(CheckAnswer),
     "deed_review-same-{}": ["source", "words", "invitation"],
+    "help-movement-{}": ["add", "edit"],
+    "movements-stage-{}": _but(Stage),
+    "praised-by-{}": ["all", "group", "level", "place", "month"],
+    "praised-level-{}": [*LEVELS, "none"],
     "tell-ask-name-{}": _but(SubjectKind),
     "tell-kind-{}": _but(SubjectKind),
     "tell-kind-{}-button": _but(SubjectKind),

@@ -125,7 +125,7 @@ def _decisions(deed: Deed) -> list[Choice]:
         ways.append(choice("deed_review-check-button", f"vd:u:{deed.id}:{deed.version}"))
     if stages.may_become(deed, DeedState.REJECTED):
         ways.append(choice("deed_review-reject-button", f"vd:r:{deed.id}:{deed.version}"))
-    return ways
+    return [*ways, choice("movements-assign-button", f"mv:d:{deed.id}")]
 
 
 # To be checked
