@@ -240,6 +240,9 @@ async def _finish_sending(dialogue: Dialogue) -> None:
         await asyncio.wait_for(dialogue.outbox.settled(), FAREWELL_SECONDS)
 
 
+_REGISTRATIONS = "handlers.deadlines.registration.service"
+
+
 async def _work(base: Foundation, role: str, opened: AsyncExitStack, stop: asyncio.Event) -> None:
     try:
         dialogue = await asyncio.to_thread(load_dialogue, base)
@@ -247,6 +250,8 @@ async def _work(base: Foundation, role: str, opened: AsyncExitStack, stop: async
         opened.push_async_callback(_finish_sending, dialogue)
         if await base.db.join():
             await dialogue.outbox.reclaim()
+            async with base.db.transaction() as session:
+                await import_module(_REGISTRATIONS).note_all_movements(session, base.vault)
         base.background.start(dialogue.conversation.run(), "conversation")
         base.background.start(dialogue.outbox.run(), "outbox")
         jobs = import_module("bot.jobs")

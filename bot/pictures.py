@@ -151,16 +151,18 @@ def bars(
     rows: Sequence[Bar],
     *,
     shares: bool = True,
+    legend: bool = True,
     subtitle: str = "",
     note: str = "",
 ) -> str:
     """Lying bars of several kinds. With `shares` each is as long as the picture is wide;
-    without, their lengths compare. Raises ValueError beyond MOST_ROWS."""
+    without, their lengths compare. Without a `legend` the caller says what the kinds are.
+    Raises ValueError beyond MOST_ROWS."""
     if len(rows) > MOST_ROWS:
         raise ValueError("a picture has at most MOST_ROWS bars")
     return _described(
         locale, "bars", title, subtitle, note,
-        (mark for row in rows for mark, count in row.parts if count),
+        (mark for row in rows for mark, count in row.parts if count and legend),
         shares=shares,
         rows=[
             {"label": _short(row.label), "told": row.told, "parts": [list(p) for p in row.parts]}

@@ -18,6 +18,7 @@ from bot import (
     acts,
     console,
     deadline_verbs,
+    figure_verbs,
     holiday_table,
     particulars,
     registration_verbs,
@@ -57,6 +58,7 @@ def add_verbs(subparsers: Any) -> None:
     reminder_verbs.add_verbs(subparsers)
     unit_verbs.add_verbs(subparsers)
     registration_verbs.add_verb(subparsers)
+    figure_verbs.add_verbs(subparsers)
 
 
 def _add_upkeep(verbs: Any) -> None:
@@ -101,6 +103,7 @@ def _add_papers(verbs: Any) -> None:
     verb.add_argument("--out", type=Path, required=True, help="help-out")
     verb.add_argument("--names", action="store_true", help="help-export-names")
     registration_verbs.add_export(kinds)
+    figure_verbs.add_export(kinds)
     verb = console.verb(verbs, "report", report, "help-report")
     verb.add_argument("code", help="help-consultation-code")
     verb.add_argument("--out", type=Path, required=True, help="help-out")

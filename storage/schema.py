@@ -33,6 +33,7 @@ REVISIONS = (
     "0005_good_deeds",
     "0006_awards_nobody_compared",
     "0007_publications",
+    "0008_movements",
 )
 """Every revision in order. Kept here too, so that a start does not pay for importing alembic."""
 HEAD = REVISIONS[-1]

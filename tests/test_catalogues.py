@@ -18,6 +18,7 @@ from bot import i18n
 from bot.pictures import Mark
 from handlers.deadlines.calendar.service import Terms
 from handlers.deeds.consent import Age, Whose
+from handlers.deeds.figures.praised import LEVELS
 from handlers.deeds.news import PUBLIC_STEPS
 from handlers.deeds.steps import CHANGED
 from storage.models.consultations import (
@@ -110,6 +111,10 @@ DYNAMIC = {
     "tell-standing-unit-{}": ["checking", "nurtured", "proposed"],
     "deed_nurture-ask-{}": ["plan", "note"],
     "deed_review-same-{}": ["source", "words", "invitation"],
+    "help-movement-{}": ["add", "edit"],
+    "movements-stage-{}": _but(Stage),
+    "praised-by-{}": ["all", "group", "level", "place", "month"],
+    "praised-level-{}": [*LEVELS, "none"],
     "tell-ask-name-{}": _but(SubjectKind),
     "exemplar-ask-{}": [
         "correction",

@@ -12,10 +12,13 @@ citizen: [send]                       bot: the receipt, in letters and as a pict
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from aiogram import F, Router
 from aiogram.filters import Command, CommandObject, CommandStart, StateFilter
+from aiogram.fsm.state import State
 from aiogram.types import CallbackQuery, Message
 
 from bot import identity, places
@@ -25,7 +28,7 @@ from bot.limits import source_of
 from bot.locations import place_of
 from bot.receipts import tidy_code
 from bot.replies import Reply, UserError, choice, reply
-from bot.text import tidy
+from bot.text import tidy, utf16_length
 from handlers.deeds import forms, people, repeats, service
 from handlers.deeds.days import day_gone_by
 from handlers.deeds.service import Author
@@ -279,13 +282,20 @@ async def answer_known(query: CallbackQuery, turn: Turn) -> Reply:
 
 
 async def take_words(message: Message, turn: Turn) -> Reply:
-    return await _take(turn, await _draft(turn), message.text or "")
+    """The door of the web chat takes words and files in one message."""
+    if turn.files:
+        return await take_files(message, turn)
+    return await _take(turn, await _draft(turn), message)
 
 
-async def _take(turn: Turn, draft: Draft, text: str) -> Reply:
-    """Words typed at any step. Where none are asked, they are added to what happened."""
-    told, words = draft.told, tidy(text)
-    match STATES.get(draft.step):
+async def _take(turn: Turn, draft: Draft, message: Message) -> Reply:
+    """Words typed at any step, a caption too. What is no answer to the question that stands is
+    added to what happened: a forwarded message, and more than the question has room for."""
+    told, text = draft.told, message.text or message.caption or ""
+    words, step = tidy(text), STATES.get(draft.step)
+    if message.forward_origin or len(words) > _ROOM.get(step, forms.LONGEST_WORDS):
+        step = Telling.what if step is Telling.what else None
+    match step:
         case Telling.name:
             told.name, draft.compared = forms.checked_subject(words), False
         case Telling.place:
@@ -306,14 +316,39 @@ async def _take(turn: Turn, draft: Draft, text: str) -> Reply:
         case Telling.telephone:
             await _name_teller(turn, draft, telephone=identity.checked_telephone(words))
         case Telling.what:
-            told.what, draft.compared = forms.checked_words(_added(told.what, words)), False
-            if looks_like_denunciation(told.what) and not draft.warned:
-                return await _warn(turn, draft)
+            return await _take_story(turn, draft, words, more=_more_may_come(message, text))
         case _:
-            told.what, draft.compared = forms.checked_words(_added(told.what, words)), False
-            await keep(turn, draft)
-            return reply("tell-words-added").followed_by(await show_step(turn, draft))
+            return await _take_story(turn, draft, words, more=True)
     return await next_step(turn, draft)
+
+
+_ROOM: dict[State | None, int] = {
+    Telling.name: forms.LONGEST_NAME,
+    Telling.place: forms.LONGEST_SHORT,
+    Telling.when: forms.LONGEST_SHORT,
+    Telling.teller: forms.LONGEST_NAME,
+    Telling.telephone: forms.LONGEST_SHORT,
+}
+_NEARLY_FULL = 3_900
+"""UTF-16 units. Telegram's apps cut a long text at 4,096 or at the word before."""
+
+
+def _more_may_come(message: Message, text: str) -> bool:
+    """The rest of a bundle, or of a text that one message could not hold."""
+    return message.forward_origin is not None or utf16_length(text) >= _NEARLY_FULL
+
+
+async def _take_story(turn: Turn, draft: Draft, words: str, *, more: bool) -> Reply:
+    draft.told.what = forms.checked_words(_added(draft.told.what, words))
+    draft.compared = False
+    if looks_like_denunciation(draft.told.what) and not draft.warned:
+        return await _warn(turn, draft)
+    if not more:
+        return await next_step(turn, draft)
+    await keep(turn, draft)
+    if draft.step == Telling.what.state:
+        return await show_step(turn, draft)
+    return reply("tell-words-added").followed_by(await show_step(turn, draft))
 
 
 async def _warn(turn: Turn, draft: Draft) -> Reply:
@@ -364,37 +399,55 @@ async def take_card(message: Message, turn: Turn) -> Reply:
     draft, card, sender = await _draft(turn), message.contact, message.from_user
     if card is None or sender is None or card.user_id != sender.id:
         return await show_step(turn, draft)
-    return await _take(turn, draft, "+" + card.phone_number.lstrip("+"))
+    await _name_teller(
+        turn, draft, telephone=identity.checked_telephone("+" + card.phone_number.lstrip("+"))
+    )
+    return await next_step(turn, draft)
 
 
 async def take_files(message: Message, turn: Turn) -> Reply:
-    """Photos, papers, voice, at any step; a caption is words. A voice note answers the question
-    that stands; an album is answered once."""
-    draft = await _draft(turn)
+    """Photos, papers, voice, at any step, with words or without. A voice note answers the question
+    that stands; an album is answered once; what is refused takes nothing else with it."""
+    draft, words = await _draft(turn), message.text or message.caption
     album = f"album:{message.media_group_id}" if message.media_group_id else ""
-    if not turn.files and not message.caption:
+    if not turn.files and not words:
         return reply("tell-cannot-take").followed_by(await show_step(turn, draft))
-    for file in turn.files:
-        if "refused" in file:
-            told = reply(file["refused"], **file["args"])
-            return told.followed_by(await show_step(turn, draft))
-    voice = [file["id"] for file in turn.files if file["kind"] == "audio"]
-    question = draft.step.rpartition(":")[2]
-    if len(draft.told.all_files) + len(turn.files) > forms.MOST_FILES:
+    taken = [file for file in turn.files if "refused" not in file]
+    if len(draft.told.all_files) + len(taken) > forms.MOST_FILES:
         raise UserError("deeds-too-many-files", most=forms.MOST_FILES).once(album)
-    if voice and question in VOICED:
-        draft.told.voices[question] = voice[0]
-        draft.compared = False
-        await keep(turn, draft)
-        return reply("tell-voice-taken").followed_by(await next_step(turn, draft))
-    draft.told.files += [file["id"] for file in turn.files]
+    answered = _keep_files(draft, taken)
     await keep(turn, draft)
-    if message.caption:
-        return await _take(turn, draft, message.caption)
-    taken = Reply("tell-files-taken", {"n": len(draft.told.files)}, once=album)
-    if album:
-        return taken.offering(choice("common-continue-button", "vt:resume"), *NAVIGATION)
-    return taken.followed_by(await show_step(turn, draft))
+    told = _of_files(turn.files, len(draft.told.files), answered=answered, album=album)
+    if words:
+        then = await _take(turn, draft, message)
+    elif album:
+        return told.offering(choice("common-continue-button", "vt:resume"), *NAVIGATION)
+    else:
+        then = await (next_step if answered else show_step)(turn, draft)
+    return told.followed_by(then) if turn.files else then
+
+
+def _of_files(files: Sequence[dict[str, Any]], n: int, *, answered: bool, album: str) -> Reply:
+    """Why one is refused comes first: its sender has something to do."""
+    for file in files:
+        if "refused" in file:
+            once = f"{album}:refused" if album else ""
+            return Reply(file["refused"], file["args"], once=once)
+    if answered:
+        return reply("tell-voice-taken")
+    return Reply("tell-album-taken", once=album) if album else reply("tell-files-taken", n=n)
+
+
+def _keep_files(draft: Draft, taken: Sequence[dict[str, Any]]) -> bool:
+    """Whether one of them, a voice note, answers the question that stands."""
+    question = draft.step.rpartition(":")[2]
+    voices = [file["id"] for file in taken if file["kind"] == "audio"]
+    answers = voices[:1] if question in VOICED else []
+    for id in answers:
+        draft.told.voices[question] = id
+        draft.compared = False
+    draft.told.files += [file["id"] for file in taken if file["id"] not in answers]
+    return bool(answers)
 
 
 async def _name_teller(turn: Turn, draft: Draft, **given: str) -> None:

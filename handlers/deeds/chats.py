@@ -19,6 +19,7 @@ from handlers.deeds import (
 )
 from handlers.deeds.check_chat import Checking
 from handlers.deeds.consent_chat import Consenting
+from handlers.deeds.figures import chat as figures
 from handlers.deeds.nurture_chat import Nurturing
 from handlers.deeds.publication_chat import Publishing
 from handlers.deeds.review_chat import Reviewing
@@ -44,6 +45,6 @@ def router() -> Router:
     deeds.include_routers(
         review_chat.router(), consent_chat.router(), check_chat.router(), nurture_chat.router(),
         summary_chat.router(), publication_chat.router(), exemplar_chat.router(),
-        entry_chat.router(), series_chat.router(), telling.router(),
+        entry_chat.router(), series_chat.router(), figures.router(), telling.router(),
     )  # fmt: skip
     return deeds

@@ -132,7 +132,7 @@ def _decisions(deed: Deed) -> list[Choice]:
         ways.append(choice("deed_summary-button", f"tk:o:{deed.id}"))
     if consent.may_record(deed):
         ways.append(choice("deed_consent-button", f"vc:o:{deed.id}"))
-    return ways
+    return [*ways, choice("movements-assign-button", f"mv:d:{deed.id}")]
 
 
 # To be checked

@@ -5,6 +5,7 @@ from storage.models.calendar import CalendarCoverage, CalendarDay
 from storage.models.consultations import Consultation
 from storage.models.deadlines import Deadline
 from storage.models.deeds import Deed
+from storage.models.figures import AskedShare
 from storage.models.office import Office
 from storage.models.people import Person
 from storage.models.reminders import Reminder
@@ -12,6 +13,7 @@ from storage.models.traffic import InboxEvent
 from storage.models.units import Unit
 
 __all__ = [
+    "AskedShare",
     "Base",
     "CalendarCoverage",
     "CalendarDay",

@@ -141,6 +141,16 @@ class Person(Room):
             update = self._send({"text": piece, "entities": marks} if marks else {"text": piece})
         return update
 
+    async def forwards(self, *texts: str, photos: Sequence[bytes] = ()) -> list[Update | None]:
+        """Messages of somebody else, marked and sent on together: an update each."""
+        origin: Json = {
+            "type": "hidden_user", "sender_user_name": "Một người khác",
+            "date": int(self.world.now()),
+        }  # fmt: skip
+        contents: list[tuple[Json, tuple[File, ...]]] = [({"text": text}, ()) for text in texts]
+        contents += [self._photo(content, "") for content in photos]
+        return [self._send({**body, "forward_origin": origin}, files) for body, files in contents]
+
     async def opens_link(self, payload: str) -> Update | None:
         """Opens t.me/bot?start=payload and presses Start."""
         if not _PAYLOAD.fullmatch(payload):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import acts, receipts
@@ -29,9 +29,11 @@ from storage.models.deadlines import (
     DeadlineState,
     Duty,
     DutyState,
+    Movement,
     Submission,
 )
 from storage.models.deeds import Deed, DeedState, DeedSummary
+from storage.models.figures import DutyInMovement
 from storage.models.units import Member, Unit
 
 RECEIPT = "submission"
@@ -228,11 +230,36 @@ async def submit(
     )  # fmt: skip
     submission.content = vault.seal_system(forms.dump(form, answers), _place(submission.id))
     session.add(submission)
+    await session.flush()
+    await _note_movements(session, duty, answers)
     code = None
     if duty.version == 1:
         code = await receipts.issue(session, vault, RECEIPT, duty.id, now)
     await session.flush()
     return Filed(code, duty.version)
+
+
+async def _note_movements(session: AsyncSession, duty: Duty, answers: Answers) -> None:
+    """So that a movement's registrations are counted without opening one."""
+    await session.execute(delete(DutyInMovement).where(DutyInMovement.duty_id == duty.id))
+    session.add_all(
+        DutyInMovement(duty_id=duty.id, movement_code=code) for code in answers.targets
+    )
+
+
+async def note_all_movements(session: AsyncSession, vault: Vault) -> None:
+    """Once, at the first start with that table: of what was handed in before there was one."""
+    if await session.scalar(select(DutyInMovement.duty_id).limit(1)):
+        return
+    known = set(await session.scalars(select(Movement.code)))
+    for duty, submission in await session.execute(
+        select(Duty, Submission).join(
+            Submission, (Submission.duty_id == Duty.id) & (Submission.version == Duty.version)
+        )
+    ):
+        answers = opened(vault, submission).answers
+        answers.targets = {code: one for code, one in answers.targets.items() if code in known}
+        await _note_movements(session, duty, answers)
 
 
 async def _is_the_same(
