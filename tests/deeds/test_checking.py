@@ -213,8 +213,10 @@ async def test_an_answer_is_amended_until_the_office_goes_on(sqlite_world: World
     assert "sửa kết quả xác minh: không đúng" in await sees(world, cast.officer)
     assert "Nhầm với một người khác." in await cast.citizen.says(cast.code)
     await cast.officer.taps("Mở việc này")
-    await cast.officer.taps("Gửi nơi xác minh")
-    await cast.officer.taps(UNIT)
+    await cast.officer.taps("Sự đồng ý công bố")
+    await cast.officer.taps("Người được khen không đồng ý")
+    await cast.officer.says("Người được khen trả lời qua điện thoại.")
+    await cast.officer.taps("Ghi")
     assert "Đơn vị đã trả lời việc này" in await cast.clerk.taps("Sửa kết quả")
 
 

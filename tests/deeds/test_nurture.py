@@ -184,6 +184,22 @@ async def test_what_is_silent_for_ten_working_days_is_named_to_officers(
         assert not await nurture.silent(session, world.office_id, calendar, world.now())
 
 
+async def test_what_is_nurtured_no_more_takes_no_notes(deeds: Deeds) -> None:
+    deed = await deeds.deed(DeedState.NURTURED)
+    await deeds.nurture(deed)
+    hand = people.Hand(deed, "officer:x")
+    row = await nurture.plan(deeds.session, VAULT, hand, "Dạy chữ", None, [], NOW)
+    deed.state = DeedState.SUMMARISED
+    for late in (
+        nurture.plan(deeds.session, VAULT, hand, "Dạy chữ", None, [], NOW),
+        nurture.note(deeds.session, VAULT, hand, "Dạy chữ", [], NOW),
+        nurture.reach(deeds.session, VAULT, hand, row, "", [], NOW),
+    ):
+        with pytest.raises(UserError) as refused:
+            await late
+        assert refused.value.reply.key == "deeds-cannot-become"
+
+
 async def test_a_milestone_is_reached_once_and_a_plan_lies_ahead(deeds: Deeds) -> None:
     deed = await deeds.deed(DeedState.NURTURED)
     await deeds.nurture(deed)

@@ -103,7 +103,10 @@ async def test_only_what_the_catalogue_has_for_them_the_nearest_level_first(deed
 
 async def test_what_is_written_anew_is_proposed_anew(deeds: Deeds) -> None:
     deed = await deeds.deed(S.PROPOSED)
-    await deeds.summary(deed, award_code="GK", words=b"x")
+    deadline = await deeds.ground.deadline("DK", "2027-03-12")
+    duty = await deeds.ground.duty("SM", deadline)
+    await deeds.summary(deed, award_code="GK", words=b"x", duty_id=duty.id)
+    assert [id for id, _ in await registration.exemplars(deeds.session, duty)] == [deed.id]
     hand = people.Hand(deed, "officer:x")
     with pytest.raises(UserError) as refused:
         await summary.write(deeds.session, VAULT, hand, "Ngắn", [], NOW, seen=deed.version)
@@ -113,6 +116,7 @@ async def test_what_is_written_anew_is_proposed_anew(deeds: Deeds) -> None:
     assert (deed.state, words) == (S.SUMMARISED, WORDS)
     assert row
     assert row.duty_id is None
+    assert not await registration.exemplars(deeds.session, duty)
 
 
 async def test_every_other_state_is_refused_in_chat(sqlite_world: World) -> None:
