@@ -94,6 +94,7 @@ DYNAMIC = {
         "unpublishing",
     ],
     "exemplar-consent-{}": _but(Known),
+    "exemplar-channel-{}": ["none", "waiting", "sent", "failed"],
     "tell-kind-{}": _but(SubjectKind),
     "tell-kind-{}-button": _but(SubjectKind),
     "tell-relation-{}": _but(Relation),
