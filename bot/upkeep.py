@@ -6,6 +6,7 @@ They cost no import of a channel either. All that they change stands in the log 
 from __future__ import annotations
 
 import argparse
+import re
 from datetime import datetime
 from typing import Any
 
@@ -38,6 +39,7 @@ def _add_office(verbs: Any) -> None:
         ("--email", "help-office-email"),
         ("--portal", "help-office-portal"),
         ("--denunciation", "help-office-denunciation"),
+        ("--telegram-channel", "help-office-telegram-channel"),
     ):
         verb.add_argument(option, help=words)
     verb.add_argument("--address", action="append", help="help-office-address")
@@ -79,12 +81,17 @@ DETAILS = {
     "email": "email",
     "portal": "portal_url",
     "denunciation": "denunciation_office",
+    "telegram_channel": "telegram_channel",
 }
 """What is typed, and the column it fills."""
 LONGEST = {
     "name": 300, "parent_name": 300, "telephone": 40, "email": 120, "portal": 500,
-    "denunciation": 500, "address": 500,
+    "denunciation": 500, "address": 500, "telegram_channel": 64,
 }  # fmt: skip
+
+
+_CHANNEL = re.compile(r"@[A-Za-z]\w{3,31}|-100\d{5,15}", re.ASCII)
+"""Of a public channel its name, of a private one its number, as the Bot API takes them."""
 
 
 async def office(settings: Settings, args: argparse.Namespace) -> int:
@@ -103,6 +110,7 @@ async def office(settings: Settings, args: argparse.Namespace) -> int:
         ("command-office-email", row.email),
         ("command-office-portal", row.portal_url),
         ("command-office-denunciation", row.denunciation_office),
+        ("command-office-telegram-channel", row.telegram_channel),
     ):
         console.show(say(key, value=value or "-"))
     return 0
@@ -131,6 +139,8 @@ def _change_office(
     if not row.name:
         raise UserError("command-office-needs-name")
     _refuse_unless_web(row.portal_url)
+    if row.telegram_channel and not _CHANNEL.fullmatch(row.telegram_channel):
+        raise UserError("command-office-no-channel", name=row.telegram_channel)
     acts.note(session, now, ACTOR, "change office", "office", row.id, ", ".join(given))
 
 

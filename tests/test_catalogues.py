@@ -127,6 +127,7 @@ DYNAMIC = {
         "unpublishing",
     ],
     "exemplar-consent-{}": _but(Known),
+    "exemplar-channel-{}": ["none", "waiting", "sent", "failed"],
     "tell-kind-{}": _but(SubjectKind),
     "tell-kind-{}-button": _but(SubjectKind),
     "tell-relation-{}": _but(Relation),

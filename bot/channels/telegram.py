@@ -139,7 +139,7 @@ class Telegram:
 
     async def send(self, address: str, contact_id: int, message: Message) -> Outcome:
         """Names what happened; whether to try again is the outbox's business."""
-        chat = int(address)
+        chat = address if address.startswith("@") else int(address)
         try:
             sent = await self._send(chat, message)
         except _No as no:
@@ -155,9 +155,10 @@ class Telegram:
             return Doubtful(type(error).__name__)
         if not isinstance(sent, dict):
             return Sent("")
-        return Sent(f"{sent['message_id']}{'' if chat > 0 else _IN_GROUP}")
+        private = isinstance(chat, int) and chat > 0
+        return Sent(f"{sent['message_id']}{'' if private else _IN_GROUP}")
 
-    async def _send(self, chat: int, message: Message) -> Any:
+    async def _send(self, chat: int | str, message: Message) -> Any:
         given: dict[str, Any] = {"chat_id": chat}
         if message.rows:
             given["reply_markup"] = _keyboard(message.rows)

@@ -18,9 +18,19 @@ from aiogram.filters import Command, StateFilter
 from aiogram.fsm.state import State, StatesGroup
 from aiogram.types import CallbackQuery, Message
 
+from bot.config import Settings
 from bot.receipts import tidy_code
 from bot.replies import Choice, Picture, Reply, UserError, Word, choice, link, reply
-from handlers.deeds import cards, checking, exemplars, people, preview, publication, stages
+from handlers.deeds import (
+    cards,
+    checking,
+    exemplars,
+    people,
+    preview,
+    publication,
+    spreading,
+    stages,
+)
 from handlers.deeds.check_chat import place_in_words
 from handlers.deeds.steps import HELP, HOME, Turn, give_turn
 from storage.models.deeds import Deed, DeedField, DeedPublication, DeedState
@@ -65,6 +75,7 @@ def router() -> Router:
     press(ask_ground, F.data.startswith("vp:g:"))
     press(approve, F.data.startswith("vp:a:"))
     press(confirm, F.data.startswith("vp:c:"))
+    press(prepare_zalo, F.data.startswith("vp:z:"))
     press(ask_return, F.data.startswith("vp:b:"))
     press(ask_unpublish, F.data.startswith("vp:x:"))
     press(show_work, F.data.startswith("vp:"))
@@ -131,11 +142,12 @@ async def _card(turn: Turn, deed: Deed) -> Reply:
         photos=len(draft.photos) if draft else 0,
     )  # fmt: skip
     if draft is None and deed.state == DeedState.PUBLISHED:
-        return answer.offering(
-            link("exemplar-page-button", _page(turn, deed)),
+        standing = await spreading.posted(turn.session, deed)
+        return answer.followed_by(reply(f"exemplar-channel-{standing}").offering(
+            link("exemplar-page-button", _page(turn, deed)), _zalo(deed),
             choice("exemplar-correct-button", f"vp:w:{at}"),
             choice("exemplar-unpublish-button", f"vp:x:{at}"), LIST, (HOME,), HELP,
-        )  # fmt: skip
+        ))  # fmt: skip
     key = "exemplar-write-button" if words is None or not words.text else "exemplar-rewrite-button"
     answer = answer.offering(choice(key, f"vp:w:{at}"))
     if await publication.photographs(turn.session, deed):
@@ -377,9 +389,10 @@ def _with_ground(error: UserError, deed: Deed) -> UserError:
     return error.offering(choice("common-back-button", f"vp:v:{deed.id}"), LIST, (HOME,), HELP)
 
 
-async def confirm(query: CallbackQuery, turn: Turn) -> Reply:
+async def confirm(query: CallbackQuery, turn: Turn, settings: Settings) -> Reply:
     officer = await _officer(turn)
     deed, seen = await _about(turn, _payload(query))
+    is_new = deed.state != DeedState.PUBLISHED
     try:
         await publication.confirm(
             turn.session, turn.vault, officer, deed, turn.now, seen=seen, page=_page(turn, deed)
@@ -388,9 +401,38 @@ async def confirm(query: CallbackQuery, turn: Turn) -> Reply:
         raise error.offering(
             choice("common-back-button", f"vp:v:{deed.id}"), LIST, (HOME,), HELP
         ) from None
-    return reply("exemplar-confirmed").offering(
-        link("exemplar-page-button", _page(turn, deed)), LIST, (HOME,)
+    done = reply("exemplar-confirmed")
+    if is_new and (channel := await _post(turn, deed, settings)):
+        done = reply("exemplar-confirmed-posted", channel=channel)
+    return done.offering(
+        link("exemplar-page-button", _page(turn, deed)), _zalo(deed), LIST, (HOME,)
     )
+
+
+async def _post(turn: Turn, deed: Deed, settings: Settings) -> str:
+    """To the office's channel, by the bot of this installation."""
+    account = settings.telegram_token.get_secret_value().partition(":")[0]
+    out = await publication.current(turn.session, deed)
+    assert out is not None
+    words = await publication.words_of(turn.session, turn.vault, out)
+    return await spreading.post(
+        turn.session, turn.vault, deed, words, _page(turn, deed), account, turn.now
+    )
+
+
+def _zalo(deed: Deed) -> Choice:
+    return choice("exemplar-zalo-button", f"vp:z:{deed.id}")
+
+
+async def prepare_zalo(query: CallbackQuery, turn: Turn) -> Reply:
+    """Nothing is sent there from here: the officer copies the picture and the words."""
+    deed, _ = await _about(turn, _payload(query))
+    out = await publication.current(turn.session, deed)
+    if out is None:
+        return await _card(turn, deed)
+    words = await publication.words_of(turn.session, turn.vault, out)
+    share = await spreading.words_to_share(turn.session, deed, words, _page(turn, deed))
+    return reply("exemplar-zalo").followed_by(share.offering(LIST, (HOME,), HELP))
 
 
 async def ask_return(query: CallbackQuery, turn: Turn) -> Reply:
@@ -420,6 +462,7 @@ async def _send_back(turn: Turn, reason: str) -> Reply:
 async def _unpublish(turn: Turn, reason: str) -> Reply:
     officer = await _officer(turn)
     deed, seen = await _opened(turn)
+    await spreading.recall(turn.session, deed, turn.now)
     await publication.unpublish(
         turn.session, turn.vault, officer, deed, reason, turn.now, seen=seen
     )

@@ -47,6 +47,7 @@ def router() -> Router:
     start.edited_message.register(say_nothing, ~private)
     start.edited_message.register(say_nothing, F.location)
     start.callback_query.register(say_nothing, F.message.chat.type != "private")
+    start.my_chat_member.register(say_nothing, F.chat.type == "channel")
     start.my_chat_member.register(refuse_added, ~private)
     start.my_chat_member.register(note_block, ChatMemberUpdatedFilter(LEAVE_TRANSITION))
     start.my_chat_member.register(note_return, ChatMemberUpdatedFilter(JOIN_TRANSITION))

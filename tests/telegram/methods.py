@@ -98,7 +98,12 @@ class Methods:
     def _target(self, call: Json) -> Chat:
         if not call.get("chat_id"):
             raise bad_request("chat_id is empty")
-        chat = self.world.chat(params.number(call, "chat_id"))
+        name = str(call["chat_id"])
+        chat = (
+            self.world.named(name)
+            if name.startswith("@")
+            else self.world.chat(params.number(call, "chat_id"))
+        )
         chat.admit()
         return chat
 

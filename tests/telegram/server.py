@@ -140,6 +140,13 @@ class TelegramServer:
         chat = self.world.chats.setdefault(group_id, chat)
         return Group(self.world, self.delivery, self.methods.queries, chat)
 
+    def channel(self, name: str, *, admitted: bool = True) -> Chat:
+        """A public channel; the bot may post there once it is among its administrators."""
+        face: Json = {"id": -1_009_100_200_300, "type": "channel", "title": name, "username": name}
+        chat = self.world.chats.setdefault(face["id"], Chat(face["id"], face))
+        chat.standing = "open" if admitted else "left"
+        return chat
+
     def push(self, update: Json) -> Update | None:
         """Any update as it stands, under the next update id; whoever it names is then known."""
         kind, payload = next((k, v) for k, v in update.items() if k != "update_id")

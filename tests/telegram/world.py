@@ -172,6 +172,13 @@ class World:
             raise bad_request("chat not found")
         return chat
 
+    def named(self, name: str) -> Chat:
+        """A channel or group that has a public name, as `@name`."""
+        for chat in self.chats.values():
+            if f"@{chat.face.get('username')}" == name:
+                return chat
+        raise bad_request("chat not found")
+
     def next_message_id(self, chat: Chat) -> int:
         """Private chats and plain groups share the account's ids; a supergroup has its own."""
         if chat.face["type"] == "supergroup":
