@@ -8,11 +8,11 @@ one does.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, text
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import places
@@ -57,7 +57,7 @@ class Filters:
 
     @property
     def given(self) -> dict[str, str]:
-        return {name: value for name, value in asdict(self).items() if value}
+        return {name: value for name, value in vars(self).items() if value}
 
 
 def filters(asked: Mapping[str, str]) -> Filters:
@@ -68,7 +68,9 @@ def filters(asked: Mapping[str, str]) -> Filters:
     if commune is not None and not commune.is_province:
         found = replace(found, province=commune.province)
     else:
-        found = replace(found, commune="")
+        known_one = places.by_code(found.province)
+        province = found.province if known_one is not None and known_one.is_province else ""
+        found = replace(found, commune="", province=province)
     return found if _span(found.month) else replace(found, month="")
 
 
@@ -122,29 +124,35 @@ async def find(
     session: AsyncSession, asked: Filters, begin: After | None = None, most: int = MOST
 ) -> list[Shown]:
     """The newest first; those after `begin`. One more than `most` is never read twice."""
-    at, id = (DeedInGroup.shown_at, DeedInGroup.deed_id) if asked.group else (
-        Deed.shown_at, Deed.id,
-    )  # fmt: skip
+    by_group = set(asked.given) <= {"group", "month"} and bool(asked.group)
+    at, id = (DeedInGroup.shown_at, DeedInGroup.deed_id) if by_group else (Deed.shown_at, Deed.id)
     rows = select(Deed)
-    if asked.group:
+    if by_group:
         rows = rows.join(DeedInGroup, DeedInGroup.deed_id == Deed.id)
-    rows = rows.where(*_conditions(asked, at))
+    rows = rows.where(*_conditions(asked, at, by_group=by_group))
     if begin is not None:
         rows = rows.where(at <= begin.at, or_(at < begin.at, id < begin.id))
     deeds = (await session.scalars(rows.order_by(at.desc(), id.desc()).limit(most))).all()
     return await _with_texts(session, deeds)
 
 
-def _conditions(asked: Filters, at: Any) -> list[ColumnElement[bool]]:
+def _conditions(asked: Filters, at: Any, *, by_group: bool) -> list[ColumnElement[bool]]:
+    """A group alone is read from its own index. Beside another filter it is asked of each deed in
+    that one's order: what both hold in common is met soon, or one of them is short."""
     wanted = [at.is_not(None), Deed.state == DeedState.PUBLISHED]
     for column, value in (
-        (Deed.field_code, asked.field), (DeedInGroup.group_code, asked.group),
-        (Deed.commune, asked.commune), (Deed.movement_code, asked.movement),
+        (Deed.field_code, asked.field), (Deed.commune, asked.commune),
+        (Deed.movement_code, asked.movement),
     ):  # fmt: skip
         if value:
             wanted.append(column == value)
     if asked.province and not asked.commune:
         wanted.append(Deed.province == asked.province)
+    if asked.group:
+        in_group = DeedInGroup.group_code == asked.group
+        wanted.append(
+            in_group if by_group else exists().where(DeedInGroup.deed_id == Deed.id, in_group)
+        )
     if span := _span(asked.month):
         wanted += [at >= span[0], at < span[1]]
     return wanted

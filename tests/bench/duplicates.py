@@ -1,8 +1,8 @@
 """What finding a deed that was told already costs: `python -m tests.bench.duplicates`.
 
-Apart from the others, because filling two databases takes some ten minutes.
+Also alone, because filling two databases takes some ten minutes.
 
-`duplicates.sqlite`, `duplicates.postgresql` (p95, ms): 100,000 reports of invented words are
+`duplicates.p95`, `duplicates.p95.postgresql` (ms): 100,000 reports of invented words are
 there; one more is compared with them before it is sent, many times over, one at a time: every
 third the same event in other words, every third a text copied, the rest new. Words are drawn as
 languages have them, few often and many seldom; names and days as they meet in a province of 200
@@ -106,8 +106,8 @@ async def measure(folder: Path, postgresql: str) -> list[Figure]:
     base, sqlite = await _ask(few), await _ask(many)
     elsewhere = await _ask(await _filled(postgresql, MANY))
     return [
-        Figure("duplicates.sqlite", _p95(sqlite), "ms"),
-        Figure("duplicates.postgresql", _p95(elsewhere), "ms"),
+        Figure("duplicates.p95", _p95(sqlite), "ms"),
+        Figure("duplicates.p95.postgresql", _p95(elsewhere), "ms"),
         Figure("duplicates.growth", median(sqlite) / median(base), "times"),
     ]
 

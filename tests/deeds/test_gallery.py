@@ -102,6 +102,8 @@ async def test_what_an_address_asks_for_is_read_with_care() -> None:
     assert (read.province, read.commune, read.month) == ("04", "01321", "")
     assert len(read.field) == 32
     assert exemplars.filters({"commune": "04"}).commune == ""
+    assert exemplars.filters({"province": "no such"}).province == ""
+    assert exemplars.filters({"province": "01321"}).province == ""
 
 
 async def test_only_communes_and_months_with_something_in_them_are_offered(deeds: Deeds) -> None:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
+from weakref import WeakKeyDictionary
 from xml.etree import ElementTree
 
 from aiohttp import web
@@ -26,12 +28,14 @@ from bot.web.server import locale_of, page, services, session_of
 from handlers.deeds import exemplars, forms
 from handlers.deeds.cards import place_name
 from handlers.deeds.exemplars import Filters, Shown
+from storage.db import Database
 from storage.models.deeds import DeedInGroup
 
 routes = web.RouteTableDef()
 IN_FEED = 50
 IN_DATA = 1000
-_BRIEFLY = {"Cache-Control": "public, max-age=60"}
+KEPT_SECONDS = 60
+_BRIEFLY = {"Cache-Control": f"public, max-age={KEPT_SECONDS}"}
 _ATOM = "http://www.w3.org/2005/Atom"
 _COLUMNS = (
     "address", "published_at", "kind", "field", "groups", "province", "commune", "movement",
@@ -78,23 +82,47 @@ def _address(asked: Filters, last: Shown | None = None, path: str = "/guong") ->
 
 async def _facets(request: web.Request, session: AsyncSession, asked: Filters) -> list[Facet]:
     """Each is chosen within the others; a province opens its communes."""
-    locale, form = locale_of(request), await forms.form_of(session)
-    communes = [
-        (code, places.name_of(code))
-        for code in await exemplars.communes_with(session, asked.province)
-    ]
-    lists: list[tuple[str, Sequence[tuple[str, str]]]] = [
+    db, locale = services(request).db, locale_of(request)
+    lists = await _kept(db, locale, lambda: _read_lists(session, locale))
+    if asked.province:
+        communes = await _kept(db, asked.province, lambda: _communes(session, asked.province))
+        lists = [*lists[:_AFTER_PROVINCE], *communes, *lists[_AFTER_PROVINCE:]]
+    return [_facet(asked, name, options) for name, options in lists if options]
+
+
+Lists = list[tuple[str, list[tuple[str, str]]]]
+"""(filter, [(code, name)])."""
+_AFTER_PROVINCE = 3
+_KEPT: WeakKeyDictionary[Database, dict[str, tuple[float, Lists]]] = WeakKeyDictionary()
+
+
+async def _kept(db: Database, name: str, read: Callable[[], Awaitable[Lists]]) -> Lists:
+    """What may be chosen, read once in a minute: as long as a page may be kept. Reading it was
+    half of what a page costs; and what was taken down is in none of it."""
+    kept = _KEPT.setdefault(db, {})
+    until, lists = kept.get(name, (0.0, []))
+    if time.monotonic() > until:
+        lists = await read()
+        kept[name] = (time.monotonic() + KEPT_SECONDS, lists)
+    return lists
+
+
+async def _read_lists(session: AsyncSession, locale: str) -> Lists:
+    form, movements = await forms.form_of(session), await exemplars.movements(session)
+    return [
         ("field", [(one.code, one.name(locale)) for one in form.fields]),
         ("group", [(one.code, one.name(locale)) for one in form.groups]),
         ("province", [(one.code, one.name) for one in places.places().provinces]),
-        ("commune", communes),
         ("movement", [
-            (one.code, one.name_en if locale == "en" else one.name_vi)
-            for one in await exemplars.movements(session)
+            (one.code, one.name_en if locale == "en" else one.name_vi) for one in movements
         ]),
         ("month", [(one, _month(locale, one)) for one in await exemplars.months(session)]),
     ]  # fmt: skip
-    return [_facet(asked, name, options) for name, options in lists if options]
+
+
+async def _communes(session: AsyncSession, province: str) -> Lists:
+    codes = await exemplars.communes_with(session, province)
+    return [("commune", [(code, places.name_of(code)) for code in codes])]
 
 
 def _facet(asked: Filters, name: str, options: Sequence[tuple[str, str]]) -> Facet:
