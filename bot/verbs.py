@@ -162,10 +162,11 @@ async def _load_demo(session: AsyncSession, settings: Settings) -> dict[str, str
     """Single-use links by which a newcomer tries the work of an officer and of a unit."""
     from handlers.consultations import demo as consultations
     from handlers.deadlines import demo as deadlines
+    from handlers.deeds import demo as deeds
     from handlers.officers import service as officers
 
     store, vault, now = FileStore(settings.home / "files"), console.vault(settings), console.now()
-    for invented in (consultations, deadlines):
+    for invented in (consultations, deadlines, deeds):
         await invented.load(session, vault, store, now)
     office = (await session.scalars(select(Office.id))).one()
     name = console.sayer(settings)("command-demo-officer")
