@@ -15,13 +15,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.replies import UserError
 from bot.vault import Vault
-from handlers.deeds import forms, news, stages
-from handlers.deeds.service import CONSENT_WITHDRAWN
+from handlers.deeds import forms, publication, stages
+from handlers.deeds.service import CONSENT_PAPER, CONSENT_WITHDRAWN
 from storage.models.deeds import Deed, DeedFile, DeedState, Known, SubjectKind
 from storage.models.office import Officer
 
-PAPER = "consent"
-"""What a file answers that shows a consent: for officers alone, and on no public page."""
 UNDER_SEVEN = "under_seven"
 """What a consent rests on that the guardian alone could give; told by a sentence of its own."""
 LONGEST = 300
@@ -80,7 +78,7 @@ async def record(
         if deed.consent_rests_on == UNDER_SEVEN:
             deed.consent, deed.consent_at = said, now
     session.add_all(
-        DeedFile(deed_id=deed.id, file_id=file_id, answers=PAPER, added_at=now)
+        DeedFile(deed_id=deed.id, file_id=file_id, answers=CONSENT_PAPER, added_at=now)
         for file_id in dict.fromkeys(file_ids)
     )
     actor = f"officer:{officer.id}"
@@ -88,7 +86,7 @@ async def record(
     stages.note(session, now, actor, f"consent {whose} {said}", deed.id)
     await session.flush()
     if said is Known.NO and deed.state == DeedState.PUBLISHED:
-        await _take_down(session, vault, deed, actor, now)
+        await publication.take_down(session, vault, deed, actor, CONSENT_WITHDRAWN, now)
 
 
 def _refuse_unless_open(deed: Deed, whose: Whose, said: Known) -> None:
@@ -115,13 +113,3 @@ def _of_age(deed: Deed, age: Age | None) -> Whose:
         raise UserError("deed_consent-refusal-stands")
     deed.consent_rests_on = UNDER_SEVEN
     return Whose.GUARDIAN
-
-
-async def _take_down(
-    session: AsyncSession, vault: Vault, deed: Deed, actor: str, now: datetime
-) -> None:
-    text = await stages.newest_publication(session, deed)
-    if text is not None and text.ended_at is None:
-        text.ended_at, text.ended_because = now, CONSENT_WITHDRAWN
-    await stages.become(session, deed, DeedState.UNPUBLISHED, actor, now, reason=CONSENT_WITHDRAWN)
-    await news.tell_tellers(session, vault, deed, now)

@@ -190,7 +190,8 @@ async def choose_photo(
 
 
 async def photographs(session: AsyncSession, deed: Deed) -> Sequence[StoredFile]:
-    """Those of witnesses who still stand by it, of checks and of milestones."""
+    """Those of witnesses who still stand by it, of checks and of milestones; never the paper with
+    which somebody agreed."""
     found = await session.scalars(
         select(StoredFile)
         .join(DeedFile, DeedFile.file_id == StoredFile.id)
@@ -198,6 +199,7 @@ async def photographs(session: AsyncSession, deed: Deed) -> Sequence[StoredFile]
         .where(
             DeedFile.deed_id == deed.id, StoredFile.kind == "image",
             or_(DeedFile.report_id.is_(None), DeedReport.state == ReportState.GIVEN),
+            DeedFile.answers != service.CONSENT_PAPER,
         )
         .order_by(DeedFile.added_at, StoredFile.id)
     )  # fmt: skip
@@ -394,14 +396,19 @@ async def unpublish(
     *, seen: int,
 ) -> None:  # fmt: skip
     """One person is enough to take it down, at once and everywhere. Raises UserError."""
-    why = _reason(reason)
+    await take_down(session, vault, deed, _actor(officer), _reason(reason), now, seen=seen)
+
+
+async def take_down(
+    session: AsyncSession, vault: Vault, deed: Deed, actor: str, reason: str, now: datetime,
+    *, seen: int | None = None,
+) -> None:  # fmt: skip
+    """Whoever does it. Raises UserError."""
     out, draft = await current(session, deed), await draft_of(session, deed)
-    await stages.become(
-        session, deed, DeedState.UNPUBLISHED, _actor(officer), now, seen=seen, reason=why
-    )
+    await stages.become(session, deed, DeedState.UNPUBLISHED, actor, now, seen=seen, reason=reason)
     for text in (out, draft):
         if text is not None:
-            text.ended_at, text.ended_because = now, why
+            text.ended_at, text.ended_because = now, reason
     if out is not None:
         await _seal_what_was_clear(session, vault, deed, out)
         _close(out)

@@ -53,6 +53,8 @@ ONLY_DUTY = "duty"
 """The reason of what was the assigned duty and no more; told by `reason_of`."""
 CONSENT_WITHDRAWN = "consent"
 """The reason of what was taken down because those praised no longer agree; told likewise."""
+CONSENT_PAPER = "consent"
+"""What a file answers that shows a consent: for officers alone, and on no public page."""
 CHECK = "check:"
 """Before the id of a check, as the reason of a state: the unit's words lie sealed there."""
 _UNCHECKED = (

@@ -9,7 +9,7 @@ from aiohttp import ClientSession
 from sqlalchemy import select
 
 from bot.replies import UserError
-from handlers.deeds import consent, stages
+from handlers.deeds import consent, publication, service, stages
 from handlers.deeds.consent import Age, Whose
 from storage.models.deeds import (
     Deed,
@@ -114,8 +114,10 @@ async def test_a_guardians_refusal_is_not_got_round_by_another_age(deeds: Deeds)
 async def test_what_is_published_and_refused_is_taken_down_at_once(deeds: Deeds) -> None:
     deed = await deeds.deed(DeedState.PUBLISHED)
     text = await deeds.text(deed, "one", "other", published_at=NOW)
+    deed.shown_at, text.title = NOW, "Cứu người giữa dòng lũ"
     await records(deeds, deed, Whose.OWN, Known.NO)
     assert (deed.state, text.ended_at) == (DeedState.UNPUBLISHED, NOW)
+    assert [deed.shown_at, text.title] == [None, ""], "gone from the gallery, and sealed again"
 
 
 @pytest.mark.parametrize("state", list(DeedState))
@@ -167,7 +169,9 @@ async def test_an_officer_records_a_childs_consent_with_a_photo_of_the_paper(
     assert (await acts(world, deed.id))[-2:] == ["consent own yes", "consent guardian no"]
     async with world.base.db.reading() as session:
         paper = (await session.scalars(select(DeedFile))).one()
-    assert paper.answers == consent.PAPER
+        shown = await publication.photographs(session, deed)
+    assert paper.answers == service.CONSENT_PAPER
+    assert paper.file_id not in {one.id for one in shown}, "a consent is no picture for the public"
 
 
 async def test_only_officers_of_the_office_record_it(sqlite_world: World) -> None:

@@ -21,7 +21,7 @@ from bot import i18n, identity, receipts
 from bot.replies import UserError, Word
 from bot.vault import Vault
 from bot.web.server import download, locale_of, own_session, page, services, session_of
-from handlers.deeds import cards, consent, forms, reading, series, service, stages
+from handlers.deeds import cards, forms, reading, series, service, stages
 from handlers.deeds.forms import Told
 from handlers.deeds.reading import Reading
 from handlers.deeds.series_chat import TEMPLATE
@@ -95,7 +95,7 @@ async def read(request: web.Request) -> web.StreamResponse:
 
 async def _files(session: AsyncSession, deed: Deed, asked: Reading) -> Sequence[StoredFile]:
     """The papers of a consent are for officers."""
-    shown = () if asked.is_officers else (DeedFile.answers != consent.PAPER,)
+    shown = () if asked.is_officers else (DeedFile.answers != service.CONSENT_PAPER,)
     found = await session.scalars(
         select(StoredFile)
         .join(DeedFile, DeedFile.file_id == StoredFile.id)
