@@ -211,6 +211,7 @@ def _answers(scene: _Scene, deadline: Deadline, turn: int) -> Answers:
                     "LDTT": Individuals(8 + turn % 7),
                     "CSTDCS": Individuals(1 + turn % 3),
                 },
+                targets=dict([list(scene.told["targets"].items())[turn % 3]]),
             )
         case Work.DOSSIER:
             return Answers(papers=list(deadline.checklist))

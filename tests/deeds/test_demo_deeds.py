@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections import Counter
 from importlib.resources import files
 from pathlib import Path
@@ -93,3 +94,12 @@ def test_they_are_counted_as_praised(desk: Desk, tmp_path: Path) -> None:
     desk.types("export", "praised", *period, "--format", "json", "--out", str(out))
     counts = json.loads(out.read_text("utf-8"))["rows"][0]
     assert (counts["shown"], counts["proposed"]) == (8, 4)
+
+
+def test_movements_have_units_and_deeds(desk: Desk) -> None:
+    listed = desk.types("movement", "list").out.splitlines()
+    (ntm,) = [line for line in listed if line.startswith("NTM ")]
+    found = re.search(r"đơn vị đăng ký: (\d+) · việc tốt: (\d+)", ntm)
+    assert found
+    assert int(found[1]) > 5
+    assert int(found[2]) > 5

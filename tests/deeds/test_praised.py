@@ -88,6 +88,7 @@ async def test_only_what_the_public_reads_is_praised_and_once_in_each_group(deed
     assert Counter({row.code: row.shown for row in found.months if row.shown}) == {
         "2026-06": 1, "2026-11": 9,
     }  # fmt: skip
+    assert found.months[-1].code == "2026-11", "months to come are not told as empty"
     assert (await counted(deeds, praised.year(2025))).shown == 1
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import case, delete, func, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import places
-from bot.clock import end_of_day
+from bot.clock import end_of_day, local_day
 from bot.replies import Arg, UserError, Word
 from storage.models.consultations import Award
 from storage.models.deeds import (
@@ -102,7 +102,7 @@ async def figures(
 ) -> Figures:
     """For officers: nothing is left out."""
     counted = _counted(office_id, period)
-    months = await _months(session, counted, period)
+    months = await _months(session, counted, period, local_day(now))
     shown, proposed = sum(one.shown for one in months), sum(one.proposed for one in months)
     levels = await _tally(
         session,
@@ -208,9 +208,10 @@ def _place_name(code: str) -> str:
     return places.name_of(code) if places.by_code(code) else code
 
 
-async def _months(session: AsyncSession, counted: Any, period: Period) -> list[Row]:
-    begins = period.months
-    ends = [*begins[1:], period.last + timedelta(days=1)]
+async def _months(session: AsyncSession, counted: Any, period: Period, today: date) -> list[Row]:
+    """Of the period, those that have begun; the first of it always."""
+    begins = [one for one in period.months if one <= max(today, period.first)]
+    ends = [*(_next_month(one) for one in begins[:-1]), period.last + timedelta(days=1)]
     sums = [
         func.sum(
             case(
