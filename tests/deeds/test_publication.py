@@ -119,6 +119,16 @@ async def test_the_first_officer_is_not_the_second(sqlite_world: World) -> None:
     assert (await deed_of(world)).state == DeedState.SUMMARISED
 
 
+async def test_nobody_confirms_what_nobody_approved(sqlite_world: World) -> None:
+    world = sqlite_world
+    cast = await press(world)
+    await writes(cast.first)
+    deed = await deed_of(world)
+    forged = f"vp:c:{deed.id}:{deed.version}"
+    assert "chưa có ai duyệt" in await cast.second.presses(forged)  # type: ignore[attr-defined]
+    assert (await deed_of(world)).state == DeedState.SUMMARISED
+
+
 async def _preview(one: Citizen) -> str:
     await one.says("/dangguong")
     await one.taps("Soạn: Xã Bảo Lạc")
@@ -244,6 +254,10 @@ async def test_a_quotation_is_what_somebody_said_and_goes_when_they_take_it_back
     assert TITLE in shown
     assert "Lời người dân kể" not in shown
     assert "cứu một cụ già." not in shown.replace(TEXT.splitlines()[1], "")
+    async with world.base.db.reading() as session:
+        (text,) = await session.scalars(select(DeedPublication))
+        words = await publication.words_of(session, world.base.vault, text)
+    assert (words.title, words.quote) == (TITLE, ""), "nor does a correction begin with it"
 
 
 async def test_a_correction_is_a_new_version_and_the_page_says_so(sqlite_world: World) -> None:

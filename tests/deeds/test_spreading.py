@@ -50,7 +50,7 @@ async def test_it_is_posted_once_with_its_card_and_its_address(
     for _ in range(4):
         await cast.first.taps("Giữ nguyên" if _ < 3 else "Không cần phần này")
     await cast.first.taps("Tôi duyệt bài này")
-    await confirms(world, cast.second)
+    assert "Đã đăng" in await confirms(world, cast.second)
     await told(world)
     assert len(channel.visible()) == 1
 
