@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot import i18n, limits
 from bot.background import Background
 from bot.chat_lines import Bell
+from bot.clock import local_day
 from bot.config import Settings
 from bot.inbox import CannotStore, Door
 from bot.incidents import new_incident
@@ -99,7 +100,7 @@ def page(request: web.Request, template: str, status: int = 200, **context: Any)
 
     html = request.config_dict[PAGES].get_template(template).render(
         say=say, locale=locale, nonce=request[_NONCE], static=static_url, request=request,
-        spell=lambda arg: i18n.spell(locale, arg),
+        spell=lambda arg: i18n.spell(locale, arg), local_day=local_day,
         links=services(request).settings.links,
         **context,
     )  # fmt: skip

@@ -23,7 +23,7 @@ from bot.clock import Calendar, add_working_days, end_of_day, load_calendar, loc
 from bot.contacts import Stranger, lane, meet
 from bot.media import FileStore
 from bot.vault import Vault
-from handlers.deeds import checking, service, stages
+from handlers.deeds import checking, publication, service, stages
 from handlers.deeds.forms import Told
 from handlers.deeds.service import Author
 from storage.models.base import new_id
@@ -288,16 +288,20 @@ async def _publish(
     """Consent recorded before the text, the text before the first approval, then the second."""
     deed.consent, deed.consent_rests_on = Known.YES, scene.told["consent"]
     deed.consent_at, deed.is_child = at - step / 2, Known.NO
+    photos = []
     for file in await scene.session.scalars(select(DeedFile).where(DeedFile.deed_id == deed.id)):
         file.chosen_at = at - step / 3
+        photos.append(file.file_id)
     first, second = scene.actor(0), scene.actor(1)
-    scene.session.add(
-        DeedPublication(
-            id=new_id(), deed_id=deed.id, version=1, title=one["title"], text=one["text"],
-            quote=one["what"], written_by=first, written_at=at - step / 3, approved_by=first,
-            approved_at=at - step / 4, confirmed_by=second, confirmed_at=at, published_at=at,
-        )
+    text = DeedPublication(
+        id=new_id(), deed_id=deed.id, version=1, title=one["title"], lead=one["outcome"],
+        text=one["text"], quote=one["what"], photos=photos, written_by=first,
+        written_at=at - step / 3, approved_by=first, approved_at=at - step / 4,
+        confirmed_by=second, confirmed_at=at, published_at=at,
     )  # fmt: skip
+    scene.session.add(text)
+    await publication.seal_what_is_clear(scene.session, scene.vault, deed, text)
+    await publication.show(scene.session, deed, at)
     await scene.session.flush()
 
 
@@ -305,6 +309,7 @@ async def _take_down(scene: _Scene, one: dict[str, Any], deed: Deed, at: datetim
     text = await stages.newest_publication(scene.session, deed)
     assert text is not None
     text.ended_at, text.ended_because = at, one["reason"]
+    await publication.hide(scene.session, scene.vault, deed, text)
     return str(one["reason"])
 
 

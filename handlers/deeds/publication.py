@@ -339,9 +339,9 @@ async def confirm(
     if before is None:
         await stages.become(session, deed, DeedState.PUBLISHED, _actor(officer), now, seen=seen)
         await news.tell_tellers(session, vault, deed, now, page=page)
-        await _show(session, deed, now)
+        await show(session, deed, now)
     else:
-        await _seal_what_was_clear(session, vault, deed, before)
+        await seal_what_is_clear(session, vault, deed, before)
         await _correct(session, officer, deed, draft, before, now)
     words = await words_of(session, vault, draft)
     draft.title, draft.lead, draft.text, draft.quote = (
@@ -410,14 +410,19 @@ async def take_down(
         if text is not None:
             text.ended_at, text.ended_because = now, reason
     if out is not None:
-        await _seal_what_was_clear(session, vault, deed, out)
-        _close(out)
-    await _show(session, deed, None)
+        await hide(session, vault, deed, out)
     await news.tell_tellers(session, vault, deed, now)
     await session.flush()
 
 
-async def _seal_what_was_clear(
+async def hide(session: AsyncSession, vault: Vault, deed: Deed, text: DeedPublication) -> None:
+    """Nothing of it stays in clear, and no list finds it."""
+    await seal_what_is_clear(session, vault, deed, text)
+    _close(text)
+    await show(session, deed, None)
+
+
+async def seal_what_is_clear(
     session: AsyncSession, vault: Vault, deed: Deed, text: DeedPublication
 ) -> None:
     subject = await session.get_one(Person, deed.subject_id)
@@ -431,7 +436,8 @@ def _close(text: DeedPublication) -> None:
     text.title = text.lead = text.text = text.quote = ""
 
 
-async def _show(session: AsyncSession, deed: Deed, at: datetime | None) -> None:
+async def show(session: AsyncSession, deed: Deed, at: datetime | None) -> None:
+    """From when on the lists find it; None: no more."""
     deed.shown_at = at
     await session.execute(
         update(DeedInGroup).where(DeedInGroup.deed_id == deed.id).values(shown_at=at)

@@ -72,6 +72,16 @@ def test_what_is_published_has_a_consent_and_two_officers_in_their_order(desk: D
         assert gone, "nobody acts in an invented officer's name"
 
 
+def test_the_gallery_lists_what_is_published_and_nothing_else(desk: Desk) -> None:
+    shown = desk.asks(
+        "SELECT d.state, p.title <> '', p.photos <> '[]', d.shown_at IS NOT NULL"
+        " FROM deeds d JOIN deed_publications p ON p.deed_id = d.id ORDER BY d.state"
+    )
+    assert [tuple(row) for row in shown] == [("published", 1, 1, 1)] * 8 + [
+        ("unpublished", 0, 1, 0)
+    ]
+
+
 def test_nobody_is_written_to_and_nothing_is_readable_before_it_is_published(desk: Desk) -> None:
     assert desk.asks("SELECT id FROM outbox WHERE kind <> 'reminder'") == []
     raw = (desk.home / "neuguong.db").read_bytes()
