@@ -144,6 +144,7 @@ async def test_the_template_is_written_for_the_office_to_hand_out(
 
 def test_the_documented_columns_are_those_of_the_export() -> None:
     _, _, told = DOCUMENTED.read_text(encoding="utf-8").partition(export.FORMAT)
+    told, _, _ = told.partition("\n# ")
     documented = [
         key
         for line in re.findall(r"^\| (`[^|]+) \|", told, re.M)

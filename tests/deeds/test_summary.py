@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from bot.replies import UserError
 from handlers.deadlines.registration import service as registration
@@ -26,6 +26,12 @@ WORDS = "Trong mười năm đã vận động xây ba cây cầu cho bản, bà
 S = DeedState
 
 
+async def compares(world: World, award: str) -> None:
+    """The office with the law: until then nothing is said of an award's basis."""
+    async with world.base.db.transaction() as session:
+        await session.execute(update(Award).where(Award.name_vi == award).values(verified=True))
+
+
 @CHANNELS
 async def test_a_unit_sums_up_and_its_registration_is_to_include_it(
     world: World, channel: str
@@ -41,6 +47,7 @@ async def test_a_unit_sums_up_and_its_registration_is_to_include_it(
     assert "chưa chọn" in await cast.clerk.taps("Lưu")
     assert f"{UNIT} đã viết tổng kết" in await sees(world, cast.officer)
     assert "Thành tích đến đâu" in await cast.clerk.taps("Chọn hình thức khen")
+    await compares(world, "Giấy khen")
     asked = await cast.clerk.taps("Giấy khen")
     assert "Đã chọn: Giấy khen. Căn cứ: Điều 75" in asked
     done = await cast.clerk.taps("Đăng ký thi đua 2027")
