@@ -128,20 +128,20 @@ def load_dialogue(base: Foundation) -> Dialogue:
         base.clock, _feeders(base.vault), guards=_guards(),
     )  # fmt: skip
     conversation = Conversation(
-        base.db, base.vault, base.door, outbox, _dispatcher(), channels, bots, base.store,
-        base.background, settings, base.clock,
+        base.db, base.vault, base.door, outbox, _dispatcher(handlers.CHATS), channels, bots,
+        base.store, base.background, settings, base.clock,
     )  # fmt: skip
     settle_memory()
     return Dialogue(conversation, outbox, channels, telegram)
 
 
 @cache
-def _dispatcher() -> Dispatcher:
+def _dispatcher(chats: tuple[str, ...]) -> Dispatcher:
     """Of the process: dialogues hold nothing of a service, each turn brings what they need."""
     from aiogram import Dispatcher
 
     dispatcher = Dispatcher(disable_fsm=True)
-    dispatcher.include_routers(*handlers.routers())
+    dispatcher.include_routers(*handlers.routers(chats))
     _filter_at_once(dispatcher)
     return dispatcher
 

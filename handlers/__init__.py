@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -42,9 +43,9 @@ PAGES = (
 )
 
 
-def routers() -> list[Router]:
+def routers(chats: Sequence[str] = CHATS) -> list[Router]:
     """Fresh routers of every dialogue. Imports aiogram, which takes seconds."""
-    return [import_module(name).router() for name in CHATS]
+    return [import_module(name).router() for name in chats]
 
 
 def routes() -> list[web.RouteTableDef]:

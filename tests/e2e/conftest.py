@@ -72,7 +72,7 @@ def home(data_folder: Path, portal: Portal) -> Iterator[str]:
 
 
 def _await_page(service: subprocess.Popen[bytes], address: str) -> None:
-    for _ in range(300):
+    for _ in range(1_800):
         assert service.poll() is None, "the service did not start"
         try:
             with urllib.request.urlopen(address, timeout=5):
