@@ -18,8 +18,8 @@ from bot.receipts import tidy_code
 from bot.replies import Choice, Reply, Word, choice, reply
 from handlers.deeds import checking, consent, stages, writing
 from handlers.deeds.consent import Age, Whose
-from handlers.deeds.review_chat import LIST, officer_of
-from handlers.deeds.steps import HELP, HOME, Turn, give_turn, parts
+from handlers.deeds.review_chat import LIST
+from handlers.deeds.steps import HELP, HOME, Turn, give_turn, officer_of, parts
 from storage.models.deeds import Deed, Known, SubjectKind
 
 Event = Message | CallbackQuery

@@ -11,8 +11,7 @@ from aiogram.filters import Command
 from aiogram.types import CallbackQuery, Message
 
 from bot.replies import Reply, Word, choice, reply
-from handlers.deeds.review_chat import officer_of
-from handlers.deeds.steps import HELP, HOME, Turn, begin, begin_anew, give_turn
+from handlers.deeds.steps import HELP, HOME, Turn, begin, begin_anew, give_turn, officer_of
 from storage.models.deeds import EnteredAs
 
 Event = Message | CallbackQuery

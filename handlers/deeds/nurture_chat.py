@@ -27,8 +27,7 @@ from handlers.deeds.check_chat import place_in_words
 from handlers.deeds.nurture import Entry
 from handlers.deeds.people import Hand
 from handlers.deeds.reading import Reading
-from handlers.deeds.review_chat import officer_of
-from handlers.deeds.steps import HELP, HOME, Turn, give_turn, parts
+from handlers.deeds.steps import HELP, HOME, Turn, give_turn, officer_of, parts
 from storage.models.deeds import Deed, DeedNurture, DeedState
 from storage.models.units import Member, Unit
 
@@ -96,10 +95,11 @@ async def list_all(_: Event, turn: Turn) -> Reply:
 
 async def open_one(query: CallbackQuery, turn: Turn) -> Reply:
     await _leave(turn)
-    return await show(turn, await _hand(turn, (query.data or "").removeprefix("bd:o:")))
+    return await show(turn, await hand_of(turn, (query.data or "").removeprefix("bd:o:")))
 
 
-async def _hand(turn: Turn, deed_id: str) -> Hand:
+async def hand_of(turn: Turn, deed_id: str) -> Hand:
+    """As officer or as unit. Raises UserError."""
     try:
         return await people.hand(turn.session, turn.contact.id, deed_id)
     except UserError as error:
@@ -257,7 +257,7 @@ async def ask_note(query: CallbackQuery, turn: Turn) -> Reply:
 
 
 async def _ask(turn: Turn, kind: str, deed_id: str) -> Reply:
-    hand = await _hand(turn, deed_id)
+    hand = await hand_of(turn, deed_id)
     _refuse_unless_nurtured(hand)
     await _leave(turn)
     await writing.begin(turn, Nurturing.writing, kind, hand.deed.id, "")
@@ -290,7 +290,7 @@ def _back(deed: Deed) -> tuple[Choice | tuple[Choice, ...], ...]:
 async def take(message: Message, turn: Turn) -> Reply:
     piece = await writing.add(turn, message, LIST, longest=nurture.LONGEST)
     kind, deed_id, _ = piece.about
-    hand = await _hand(turn, deed_id)
+    hand = await hand_of(turn, deed_id)
     if kind == _PLAN:
         return await _ask_when(turn, hand)
     read_back = writing.read_back(turn, piece, "deed_nurture-read-back")
@@ -329,7 +329,7 @@ async def choose_day(query: CallbackQuery, turn: Turn) -> Reply:
 async def _plan_for(turn: Turn, day: date | None) -> Reply:
     piece = await writing.held(turn, LIST)
     kind, deed_id, _ = piece.about
-    hand = await _hand(turn, deed_id)
+    hand = await hand_of(turn, deed_id)
     await writing.note(turn, kind, deed_id, day.isoformat() if day else "")
     words = writing.words(turn, piece)
     read_back = reply("deed_nurture-read-back-undated", words=words)
@@ -341,7 +341,7 @@ async def _plan_for(turn: Turn, day: date | None) -> Reply:
 async def send(_: CallbackQuery, turn: Turn) -> Reply:
     piece = await writing.held(turn, LIST)
     kind, deed_id, rest = piece.about
-    hand, words = await _hand(turn, deed_id), writing.words(turn, piece)
+    hand, words = await hand_of(turn, deed_id), writing.words(turn, piece)
     if kind == _PLAN:
         day = date.fromisoformat(rest) if rest else None
         await nurture.plan(turn.session, turn.vault, hand, words, day, piece.files, turn.now)

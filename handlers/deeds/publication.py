@@ -17,7 +17,6 @@ from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from bot import outbox
 from bot.replies import UserError, choice, link, reply
 from bot.text import plain, tidy
 from bot.vault import Vault
@@ -311,14 +310,11 @@ async def approve(
     draft.approved_by, draft.approved_at = _actor(officer), now
     stages.changed(deed, _actor(officer))
     stages.note(session, now, _actor(officer), "approve publication", deed.id, draft.id)
-    for other in others:
-        outbox.tell(
-            session, vault, other.contact_id,
-            reply("exemplar-news-confirm", name=officer.name).offering(
-                choice("exemplar-open-button", f"vp:v:{deed.id}")
-            ),
-            due_at=now, dedupe_key=f"deed-confirm:{draft.id}:{deed.version}:{other.id}",
-        )  # fmt: skip
+    message = reply("exemplar-news-confirm", name=officer.name).offering(
+        choice("exemplar-open-button", f"vp:v:{deed.id}")
+    )
+    key = f"deed-confirm:{draft.id}:{deed.version}"
+    await news.tell_each(session, vault, [one.contact_id for one in others], message, now, key)
     await session.flush()
     return len(others)
 
@@ -381,13 +377,11 @@ async def send_back(
     stages.changed(deed, _actor(officer))
     stages.note(session, now, _actor(officer), "return publication", deed.id, why)
     if first is not None and first.id != officer.id:
-        outbox.tell(
-            session, vault, first.contact_id,
-            reply("exemplar-news-returned", name=officer.name, reason=why).offering(
-                choice("exemplar-open-button", f"vp:o:{deed.id}")
-            ),
-            due_at=now, dedupe_key=f"deed-returned:{draft.id}:{deed.version}",
-        )  # fmt: skip
+        message = reply("exemplar-news-returned", name=officer.name, reason=why).offering(
+            choice("exemplar-open-button", f"vp:o:{deed.id}")
+        )
+        key = f"deed-returned:{draft.id}:{deed.version}"
+        await news.tell_each(session, vault, [first.contact_id], message, now, key)
     await session.flush()
 
 
@@ -517,10 +511,8 @@ async def _tell_first(
     """Whoever approved it hears that it is out."""
     first = await _officer_of(session, draft.approved_by)
     if first is not None and first.revoked_at is None:
-        outbox.tell(
-            session, vault, first.contact_id,
-            reply("exemplar-news-out", name=second.name).offering(
-                link("exemplar-page-button", page)
-            ),
-            due_at=now, dedupe_key=f"deed-out:{draft.id}",
-        )  # fmt: skip
+        message = reply("exemplar-news-out", name=second.name).offering(
+            link("exemplar-page-button", page)
+        )
+        key = f"deed-out:{draft.id}"
+        await news.tell_each(session, vault, [first.contact_id], message, now, key)

@@ -25,14 +25,13 @@ from handlers.deeds import (
     cards,
     checking,
     exemplars,
-    people,
     preview,
     publication,
     spreading,
     stages,
 )
 from handlers.deeds.check_chat import place_in_words
-from handlers.deeds.steps import HELP, HOME, Turn, give_turn
+from handlers.deeds.steps import HELP, HOME, Turn, give_turn, officer_of
 from storage.models.deeds import Deed, DeedField, DeedPublication, DeedState
 from storage.models.office import Office, Officer
 
@@ -86,19 +85,11 @@ def router() -> Router:
     return chat
 
 
-async def _officer(turn: Turn) -> Officer:
-    """Asked of the row each time. Raises UserError."""
-    officer = await people.acting(turn.session, turn.contact.id)
-    if officer is None:
-        raise UserError("deeds-officers-only").offering(HOME)
-    return officer
-
-
 # What there is to do
 
 
 async def show_work(_: Event, turn: Turn) -> Reply:
-    officer = await _officer(turn)
+    officer = await officer_of(turn)
     await _leave(turn)
     found = await publication.work(turn.session, officer)
     if not (found.to_confirm or found.to_write or found.shown):
@@ -131,7 +122,7 @@ async def open_one(query: CallbackQuery, turn: Turn) -> Reply:
 
 async def _card(turn: Turn, deed: Deed) -> Reply:
     """Where its text stands, and only what may be done now."""
-    officer = await _officer(turn)
+    officer = await officer_of(turn)
     draft = await publication.draft_of(turn.session, deed)
     words = await publication.words_of(turn.session, turn.vault, draft) if draft else None
     at = f"{deed.id}:{deed.version}"
@@ -220,7 +211,7 @@ def _ways(deed: Deed, piece: State) -> tuple[Any, ...]:
 
 async def keep_piece(_: CallbackQuery, turn: Turn) -> Reply:
     """Of what was taken down, too: then the new version begins with it."""
-    officer, piece = await _officer(turn), await _piece(turn)
+    officer, piece = await officer_of(turn), await _piece(turn)
     deed, seen = await _opened(turn)
     if await publication.draft_of(turn.session, deed) is None:
         await publication.write(turn.session, turn.vault, officer, deed, turn.now, seen=seen)
@@ -247,7 +238,7 @@ async def take_words(message: Message, turn: Turn) -> Reply:
 
 
 async def _write(turn: Turn, piece: State, typed: str) -> Reply:
-    officer = await _officer(turn)
+    officer = await officer_of(turn)
     deed, seen = await _opened(turn)
     try:
         await publication.write(
@@ -287,7 +278,7 @@ async def show_photos(query: CallbackQuery, turn: Turn) -> Reply:
 
 async def _photos(turn: Turn, deed: Deed, *, again: bool = False) -> Reply:
     """By number: the photographs themselves do not travel through the chat."""
-    officer = await _officer(turn)
+    officer = await officer_of(turn)
     draft = await publication.draft_of(turn.session, deed)
     chosen = draft.photos if draft else []
     told = {"n": len(chosen), "most": publication.MOST_PHOTOS}
@@ -301,7 +292,7 @@ async def _photos(turn: Turn, deed: Deed, *, again: bool = False) -> Reply:
 
 async def choose_photo(query: CallbackQuery, turn: Turn) -> Reply:
     number, _, payload = _payload(query).partition(":")
-    officer = await _officer(turn)
+    officer = await officer_of(turn)
     deed, seen = await _about(turn, payload)
     there = await publication.photographs(turn.session, deed)
     if not (number.isdecimal() and 1 <= int(number) <= len(there)):
@@ -350,7 +341,7 @@ async def _drawing(turn: Turn, deed: Deed, words: publication.Words) -> str:
 
 
 async def _decisions(turn: Turn, deed: Deed, draft: DeedPublication) -> Reply:
-    officer = await _officer(turn)
+    officer = await officer_of(turn)
     at = f"{deed.id}:{deed.version}"
     page = _look(turn, officer, deed)
     rewrite = choice("exemplar-rewrite-button", f"vp:w:{at}")
@@ -371,7 +362,7 @@ async def _decisions(turn: Turn, deed: Deed, draft: DeedPublication) -> Reply:
 
 
 async def approve(query: CallbackQuery, turn: Turn) -> Reply:
-    officer = await _officer(turn)
+    officer = await officer_of(turn)
     deed, seen = await _about(turn, _payload(query))
     try:
         told = await publication.approve(
@@ -390,7 +381,7 @@ def _with_ground(error: UserError, deed: Deed) -> UserError:
 
 
 async def confirm(query: CallbackQuery, turn: Turn, settings: Settings) -> Reply:
-    officer = await _officer(turn)
+    officer = await officer_of(turn)
     deed, seen = await _about(turn, _payload(query))
     is_new = deed.state != DeedState.PUBLISHED
     try:
@@ -450,7 +441,7 @@ async def _ask_reason(query: CallbackQuery, turn: Turn, piece: State) -> Reply:
 
 
 async def _send_back(turn: Turn, reason: str) -> Reply:
-    officer = await _officer(turn)
+    officer = await officer_of(turn)
     deed, seen = await _opened(turn)
     await publication.send_back(
         turn.session, turn.vault, officer, deed, reason, turn.now, seen=seen
@@ -460,7 +451,7 @@ async def _send_back(turn: Turn, reason: str) -> Reply:
 
 
 async def _unpublish(turn: Turn, reason: str) -> Reply:
-    officer = await _officer(turn)
+    officer = await officer_of(turn)
     deed, seen = await _opened(turn)
     await spreading.recall(turn.session, deed, turn.now)
     await publication.unpublish(
@@ -480,7 +471,7 @@ async def cancel(_: Message, turn: Turn) -> Reply:
 
 async def _about(turn: Turn, payload: str) -> tuple[Deed, int]:
     """The deed of a button and the version it stood upon. Raises UserError."""
-    officer = await _officer(turn)
+    officer = await officer_of(turn)
     deed_id, _, seen = payload.partition(":")
     try:
         deed = await checking.held(turn.session, officer, deed_id)

@@ -20,7 +20,7 @@ from bot.replies import Choice, Reply, Until, UserError, Word, choice, link, rep
 from handlers.deeds import checking, consent, people, reading, service, stages
 from handlers.deeds.check_chat import place_in_words
 from handlers.deeds.reading import Reading
-from handlers.deeds.steps import HELP, HOME, Turn, give_turn
+from handlers.deeds.steps import HELP, HOME, Turn, give_turn, officer_of
 from storage.models.deeds import Deed, DeedState
 from storage.models.office import Officer
 from storage.models.units import Unit
@@ -55,14 +55,6 @@ def router() -> Router:
     chat.message.register(find_unit, Reviewing.unit, *plain)
     chat.message.register(take_reason, Reviewing.reason, *plain)
     return chat
-
-
-async def officer_of(turn: Turn) -> Officer:
-    """Asked of the row each time. Raises UserError."""
-    officer = await people.acting(turn.session, turn.contact.id)
-    if officer is None:
-        raise UserError("deeds-officers-only").offering(HOME)
-    return officer
 
 
 async def list_waiting(_: Event, turn: Turn) -> Reply:

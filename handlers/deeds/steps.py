@@ -27,10 +27,11 @@ from bot.media import FileStore
 from bot.places import Place
 from bot.replies import Arg, Choice, Picture, Reply, UserError, Word, choice, reply
 from bot.vault import Unreadable, Vault
-from handlers.deeds import forms, service, similar
+from handlers.deeds import forms, people, service, similar
 from handlers.deeds.forms import Option, Told
 from handlers.deeds.similar import Similar
 from storage.models.deeds import DeedFile, Known, Relation, SubjectKind
+from storage.models.office import Officer
 from storage.models.people import Person
 from storage.models.traffic import StoredFile
 
@@ -112,6 +113,14 @@ class Turn:
     links: str
     store: FileStore
     files: Sequence[dict[str, Any]] = field(default_factory=tuple)
+
+
+async def officer_of(turn: Turn) -> Officer:
+    """Asked of the row each time. Raises UserError."""
+    officer = await people.acting(turn.session, turn.contact.id)
+    if officer is None:
+        raise UserError("deeds-officers-only").offering(HOME)
+    return officer
 
 
 def give_turn(router: Router) -> None:

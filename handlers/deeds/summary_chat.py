@@ -16,8 +16,8 @@ from aiogram.types import CallbackQuery, Message
 
 from bot.receipts import tidy_code
 from bot.replies import Choice, Reply, Until, UserError, Word, choice, link, reply
-from handlers.deeds import people, reading, stages, summary, writing
-from handlers.deeds.nurture_chat import LIST
+from handlers.deeds import reading, stages, summary, writing
+from handlers.deeds.nurture_chat import LIST, hand_of
 from handlers.deeds.people import Hand
 from handlers.deeds.reading import Reading
 from handlers.deeds.steps import HELP, HOME, Turn, give_turn, parts
@@ -58,14 +58,7 @@ def router() -> Router:
 
 async def open_one(query: CallbackQuery, turn: Turn) -> Reply:
     await _leave(turn)
-    return await show(turn, await _hand(turn, (query.data or "").removeprefix("tk:o:")))
-
-
-async def _hand(turn: Turn, deed_id: str) -> Hand:
-    try:
-        return await people.hand(turn.session, turn.contact.id, deed_id)
-    except UserError as error:
-        raise error.offering(LIST, HOME) from None
+    return await show(turn, await hand_of(turn, (query.data or "").removeprefix("tk:o:")))
 
 
 async def show(turn: Turn, hand: Hand) -> Reply:
@@ -126,7 +119,7 @@ def _ways(deed: Deed, row: DeedSummary | None) -> list[Choice]:
 
 async def ask_words(query: CallbackQuery, turn: Turn) -> Reply:
     deed_id, seen = parts(query, "tk:w:", 2, LIST)
-    hand = await _hand(turn, deed_id)
+    hand = await hand_of(turn, deed_id)
     if not summary.may_write(hand.deed):
         raise stages.cannot(hand.deed).offering(LIST, HOME)
     await _leave(turn)
@@ -150,7 +143,7 @@ async def take(message: Message, turn: Turn) -> Reply:
 async def send(_: CallbackQuery, turn: Turn) -> Reply:
     piece = await writing.held(turn, LIST)
     deed_id, seen = piece.about
-    hand = await _hand(turn, deed_id)
+    hand = await hand_of(turn, deed_id)
     words = writing.words(turn, piece)
     await summary.write(
         turn.session, turn.vault, hand, words, piece.files, turn.now, seen=int(seen)
@@ -164,7 +157,7 @@ async def send(_: CallbackQuery, turn: Turn) -> Reply:
 
 async def offer_awards(query: CallbackQuery, turn: Turn) -> Reply:
     deed_id, seen = parts(query, "tk:a:", 2, LIST)
-    hand = await _hand(turn, deed_id)
+    hand = await hand_of(turn, deed_id)
     if hand.deed.state != DeedState.SUMMARISED:
         raise stages.cannot(hand.deed).offering(LIST, HOME)
     await _leave(turn)
@@ -178,7 +171,7 @@ async def find_award(message: Message, turn: Turn) -> Reply:
     if not held:
         raise UserError("common-start-again").offering(LIST)
     deed_id, seen = held
-    return await _awards(turn, await _hand(turn, deed_id), seen, message.text or "")
+    return await _awards(turn, await hand_of(turn, deed_id), seen, message.text or "")
 
 
 async def _awards(turn: Turn, hand: Hand, seen: str, typed: str) -> Reply:
@@ -197,7 +190,7 @@ async def _awards(turn: Turn, hand: Hand, seen: str, typed: str) -> Reply:
 
 async def choose_award(query: CallbackQuery, turn: Turn) -> Reply:
     code, deed_id, seen = parts(query, "tk:c:", 3, LIST)
-    hand = await _hand(turn, deed_id)
+    hand = await hand_of(turn, deed_id)
     award = None if code == "-" else await turn.session.get(Award, code)
     if award is None and code != "-":
         raise UserError("deed_summary-not-for-them").offering(LIST)
@@ -215,7 +208,7 @@ async def choose_award(query: CallbackQuery, turn: Turn) -> Reply:
 
 async def only_duty(query: CallbackQuery, turn: Turn) -> Reply:
     deed_id, seen = parts(query, "tk:d:", 2, LIST)
-    hand = await _hand(turn, deed_id)
+    hand = await hand_of(turn, deed_id)
     await summary.merit(turn.session, hand, None, turn.now, seen=int(seen), duty_only=True)
     await _leave(turn)
     return reply("deed_summary-noted").followed_by(await show(turn, hand))
@@ -226,7 +219,7 @@ async def only_duty(query: CallbackQuery, turn: Turn) -> Reply:
 
 async def offer_duties(query: CallbackQuery, turn: Turn) -> Reply:
     deed_id, _ = parts(query, "tk:p:", 2, LIST)
-    hand = await _hand(turn, deed_id)
+    hand = await hand_of(turn, deed_id)
     if not stages.may_become(hand.deed, DeedState.PROPOSED):
         raise stages.cannot(hand.deed).offering(LIST, HOME)
     await _leave(turn)
@@ -255,7 +248,7 @@ async def _duties(turn: Turn, hand: Hand) -> Reply:
 
 async def propose(query: CallbackQuery, turn: Turn) -> Reply:
     duty_id, deed_id, seen = parts(query, "tk:q:", 3, LIST)
-    hand = await _hand(turn, deed_id)
+    hand = await hand_of(turn, deed_id)
     carrying = await summary.propose(
         turn.session, turn.vault, hand, duty_id, turn.now, seen=int(seen)
     )

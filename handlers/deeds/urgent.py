@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import outbox, places
-from bot.clock import QuietHours, load_calendar, next_allowed
+from bot.clock import load_calendar, next_allowed, quiet_hours
 from bot.replies import choice, reply
 from bot.vault import Vault
 from handlers.deeds import people
@@ -24,12 +24,7 @@ async def tell_officers(session: AsyncSession, vault: Vault, deed: Deed, now: da
     )
     for officer in await people.officers_of(session, deed.office_id):
         contact = await session.get_one(Contact, officer.contact_id)
-        due_at = next_allowed(calendar, now, _quiet(contact), working_days_only=False)
+        quiet = quiet_hours(contact.quiet_from, contact.quiet_until)
+        due_at = next_allowed(calendar, now, quiet, working_days_only=False)
         key = f"deed-urgent:{deed.id}:{officer.id}"
         outbox.tell(session, vault, contact.id, message, due_at=due_at, dedupe_key=key)
-
-
-def _quiet(contact: Contact) -> QuietHours:
-    if contact.quiet_from is None or contact.quiet_until is None:
-        return QuietHours()
-    return QuietHours(contact.quiet_from, contact.quiet_until)

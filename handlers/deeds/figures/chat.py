@@ -22,9 +22,9 @@ from handlers.deeds.check_chat import place_in_words
 from handlers.deeds.figures import movements, praised
 from handlers.deeds.figures.movements import Standing
 from handlers.deeds.figures.praised import Figures, Row
-from handlers.deeds.steps import HELP, HOME, Turn, give_turn
+from handlers.deeds.steps import HELP, HOME, Turn, give_turn, officer_of
 from storage.models.deeds import Deed, DeedField, DeedState, Stage
-from storage.models.office import Office, Officer
+from storage.models.office import Office
 
 Event = Message | CallbackQuery
 PAGE = 6
@@ -49,14 +49,6 @@ def router() -> Router:
     press(list_movements, F.data.startswith("mv:"))
     press(show_praised, F.data.startswith("pr:"))
     return chat
-
-
-async def _officer(turn: Turn) -> Officer:
-    """Asked of the row each time. Raises UserError."""
-    officer = await people.acting(turn.session, turn.contact.id)
-    if officer is None:
-        raise UserError("deeds-officers-only").offering(HOME)
-    return officer
 
 
 # Movements
@@ -100,7 +92,7 @@ def _card(found: Standing, locale: str, now: datetime) -> Reply:
 
 async def list_deeds(query: CallbackQuery, turn: Turn) -> Reply:
     """Facts only, as in every chat: no names."""
-    officer = await _officer(turn)
+    officer = await officer_of(turn)
     typed = _payload(query)
     page = int(typed) if typed.isdecimal() and len(typed) < 6 else 0
     found, n = await movements.unassigned(turn.session, officer, page * PAGE, PAGE)
@@ -128,7 +120,7 @@ async def _deed_button(turn: Turn, deed: Deed) -> Choice:
 
 
 async def ask_movement(query: CallbackQuery, turn: Turn) -> Reply:
-    officer = await _officer(turn)
+    officer = await officer_of(turn)
     deed = await checking.held(turn.session, officer, _payload(query))
     day, locale = local_day(turn.now), turn.contact.locale
     answer = reply("movements-which", place=place_in_words(deed))
@@ -144,7 +136,7 @@ async def ask_movement(query: CallbackQuery, turn: Turn) -> Reply:
 
 
 async def assign(query: CallbackQuery, turn: Turn) -> Reply:
-    officer = await _officer(turn)
+    officer = await officer_of(turn)
     parts = _payload(query).split(":")
     if len(parts) != 3 or not parts[1].isdecimal():
         raise UserError("common-start-again").offering(LIST)
@@ -165,7 +157,7 @@ async def assign(query: CallbackQuery, turn: Turn) -> Reply:
 
 
 async def show_praised(event: Event, turn: Turn) -> Reply:
-    officer = await _officer(turn)
+    officer = await officer_of(turn)
     this_year = local_day(turn.now).year
     typed = _payload(event) if isinstance(event, CallbackQuery) else ""
     year = int(typed) if typed.isdecimal() and len(typed) == 4 else this_year
