@@ -98,6 +98,11 @@ def name_of(code: str) -> str:
     return place.name if place else ""
 
 
+def full_name(place: Place) -> str:
+    """With its province."""
+    return place.name if place.is_province else f"{place.name}, {name_of(place.province)}"
+
+
 def words_of(code: str) -> str:
     """Present and old names, folded, for searching whatever lies there."""
     place = by_code(code)

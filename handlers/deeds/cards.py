@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bot import i18n, pictures, places
-from bot.places import Place
 from handlers.deeds.publication import Words
 from storage.models.deeds import Deed, DeedField
 from storage.models.office import Office
@@ -27,8 +26,4 @@ def place_name(deed: Deed) -> str:
 
 def place_of(province: str, commune: str) -> str:
     place = places.by_code(commune) or places.by_code(province)
-    return full_name(place) if place else ""
-
-
-def full_name(place: Place) -> str:
-    return place.name if place.is_province else f"{place.name}, {places.name_of(place.province)}"
+    return places.full_name(place) if place else ""

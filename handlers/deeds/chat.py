@@ -51,7 +51,6 @@ from handlers.deeds.steps import (
     enter,
     forget_draft,
     forget_teller,
-    full_name,
     give_turn,
     keep,
     next_step,
@@ -203,7 +202,7 @@ async def _settle(turn: Turn, draft: Draft, code: str) -> Reply:
     if place.is_province:
         await keep(turn, draft)
         return await show_step(turn, draft)
-    noted = reply("tell-place-noted", place=full_name(place))
+    noted = reply("tell-place-noted", place=places.full_name(place))
     return noted.followed_by(await next_step(turn, draft))
 
 

@@ -16,14 +16,14 @@ from aiogram.filters import Command, StateFilter
 from aiogram.fsm.state import State, StatesGroup
 from aiogram.types import CallbackQuery, Message
 
-from bot import places
 from bot.receipts import tidy_code
 from bot.replies import Choice, Reply, Until, UserError, Word, choice, link, reply
 from handlers.deeds import checking, reading, service, writing
 from handlers.deeds.checking import Asked
+from handlers.deeds.naming import field_in_words, in_short, place_in_words
 from handlers.deeds.reading import Reading
-from handlers.deeds.steps import HELP, HOME, Turn, full_name, give_turn
-from storage.models.deeds import CheckAnswer, Deed, DeedField
+from handlers.deeds.steps import HELP, HOME, Turn, give_turn
+from storage.models.deeds import CheckAnswer
 
 Event = Message | CallbackQuery
 LIST = choice("deed_check-list-button", "vx:list")
@@ -59,7 +59,7 @@ async def list_checks(_: Event, turn: Turn) -> Reply:
         return reply("deed_check-none").offering((HOME,), HELP)
     answer = reply("deed_check-list", n=len(found))
     for one in found:
-        place = place_in_words(one.deed)
+        place = await in_short(turn.session, one.deed, turn.contact.locale)
         answer = answer.offering(
             choice(
                 "deed_check-one-button", f"vx:o:{one.check.id}", place=place,
@@ -86,15 +86,12 @@ async def _card(turn: Turn, asked: Asked) -> Reply:
     """Facts only; names and words open on the office's own page for ten minutes."""
     deed, check = asked.deed, asked.check
     tellers = await service.reports_of(turn.session, deed)
-    field = await turn.session.get(DeedField, deed.field_code) if deed.field_code else None
+    field = await field_in_words(turn.session, deed, turn.contact.locale)
     address = reading.sign(turn.vault, turn.links, Reading(asked.post.actor, deed.id, check.id))
     answers = [choice(f"deed_check-{one}-button", f"vx:a:{one}:{check.id}") for one in CheckAnswer]
-    name = "—"
-    if field is not None:
-        name = field.name_en if turn.contact.locale == "en" else field.name_vi
     card = reply(
         "deed_check-card", unit=asked.post.unit.name, place=place_in_words(deed),
-        day=deed.happened_on or "—", field=name, n=len(tellers), due=Until(check.due_at),
+        day=deed.happened_on or "—", field=field or "—", n=len(tellers), due=Until(check.due_at),
         kind=Word(f"tell-kind-{deed.subject_kind}"),
     )  # fmt: skip
     ways: list[Choice | tuple[Choice, ...]] = [*answers, LIST, (HOME,), HELP]
@@ -102,11 +99,6 @@ async def _card(turn: Turn, asked: Asked) -> Reply:
         return card.offering(link("deed_check-page-button", address), *ways)
     said = Word(f"deed_check-said-{CheckAnswer(check.answer)}")
     return card.followed_by(reply("deed_check-said-already", said=said).offering(*ways))
-
-
-def place_in_words(deed: Deed) -> str:
-    place = places.by_code(deed.commune) or places.by_code(deed.province)
-    return full_name(place) if place else "—"
 
 
 # The answer

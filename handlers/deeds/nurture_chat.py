@@ -23,7 +23,7 @@ from bot.clock import local_day
 from bot.receipts import tidy_code
 from bot.replies import Choice, Reply, UserError, Word, choice, link, reply
 from handlers.deeds import checking, nurture, people, reading, stages, writing
-from handlers.deeds.check_chat import place_in_words
+from handlers.deeds.naming import in_short, place_in_words
 from handlers.deeds.nurture import Entry
 from handlers.deeds.people import Hand
 from handlers.deeds.reading import Reading
@@ -86,7 +86,8 @@ async def list_all(_: Event, turn: Turn) -> Reply:
     for deed in found[:MOST_LISTED]:
         answer = answer.offering(
             choice(
-                "deed_nurture-one-button", f"bd:o:{deed.id}", place=place_in_words(deed),
+                "deed_nurture-one-button", f"bd:o:{deed.id}",
+                place=await in_short(turn.session, deed, turn.contact.locale),
                 state=Word(f"deeds-state-{DeedState(deed.state)}"),
             )
         )  # fmt: skip

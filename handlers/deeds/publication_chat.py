@@ -30,7 +30,7 @@ from handlers.deeds import (
     spreading,
     stages,
 )
-from handlers.deeds.check_chat import place_in_words
+from handlers.deeds.naming import in_short, place_in_words
 from handlers.deeds.steps import HELP, HOME, Turn, give_turn, officer_of
 from storage.models.deeds import Deed, DeedField, DeedPublication, DeedState
 from storage.models.office import Office, Officer
@@ -103,9 +103,8 @@ async def show_work(_: Event, turn: Turn) -> Reply:
         ("exemplar-write-one-button", found.to_write),
     ):
         for deed in deeds:
-            answer = answer.offering(
-                choice(key, f"vp:o:{deed.id}", place=place_in_words(deed), at=deed.state_at)
-            )
+            name = await in_short(turn.session, deed, turn.contact.locale)
+            answer = answer.offering(choice(key, f"vp:o:{deed.id}", place=name, at=deed.state_at))
     for deed in found.shown:
         out = await publication.current(turn.session, deed)
         if out is not None:

@@ -18,7 +18,7 @@ from aiogram.types import CallbackQuery, Message
 from bot.receipts import tidy_code
 from bot.replies import Choice, Reply, Until, UserError, Word, choice, link, reply
 from handlers.deeds import checking, consent, people, reading, service, stages
-from handlers.deeds.check_chat import place_in_words
+from handlers.deeds.naming import in_short, place_in_words
 from handlers.deeds.reading import Reading
 from handlers.deeds.steps import HELP, HOME, Turn, give_turn, officer_of
 from storage.models.deeds import Deed, DeedState
@@ -68,8 +68,8 @@ async def list_waiting(_: Event, turn: Turn) -> Reply:
         key = "deed_review-urgent-button" if one.deed.urgent else "deed_review-one-button"
         answer = answer.offering(
             choice(
-                key, f"vd:o:{one.deed.id}", place=place_in_words(one.deed), n=one.tellers,
-                at=one.deed.made_at,
+                key, f"vd:o:{one.deed.id}", n=one.tellers, at=one.deed.made_at,
+                place=await in_short(turn.session, one.deed, turn.contact.locale),
             )
         )  # fmt: skip
     return answer.offering((HOME,), HELP)

@@ -421,12 +421,10 @@ def _ask_place(draft: Draft) -> Reply:
 def offer_places(found: Sequence[Place]) -> Reply:
     answer = reply("tell-which-place", n=len(found))
     for one in found:
-        answer = answer.offering(Choice(full_name(one), press=f"vt:p:{one.code}", literal=True))
+        answer = answer.offering(
+            Choice(places.full_name(one), press=f"vt:p:{one.code}", literal=True)
+        )
     return answer.offering(choice("tell-no-place-button", "vt:next"), *NAVIGATION)
-
-
-def full_name(place: Place) -> str:
-    return place.name if place.is_province else f"{place.name}, {places.name_of(place.province)}"
 
 
 def _ask_what(draft: Draft) -> Reply:
@@ -478,7 +476,7 @@ async def _show_similar(turn: Turn, draft: Draft) -> Reply:
         place = places.by_code(deed.commune) or places.by_code(deed.province)
         parts.append(
             reply(
-                "tell-similar-one", number=number, place=full_name(place) if place else "—",
+                "tell-similar-one", number=number, place=places.full_name(place) if place else "—",
                 day=deed.happened_on or "—", field=_name_of(form.fields, deed.field_code, turn),
                 shared=_shares(one),
             ).offering(choice("tell-join-button", f"vt:join:{deed.id}"))
@@ -509,7 +507,7 @@ async def _read_back(turn: Turn, draft: Draft) -> Reply:
     person = await turn.session.get(Person, draft.person_id) if draft.person_id else None
     groups = [one.name(turn.contact.locale) for one in form.groups if one.code in told.groups]
     place = places.by_code(told.commune) or places.by_code(told.province)
-    where = [full_name(place) if place else "", told.place]
+    where = [places.full_name(place) if place else "", told.place]
     key = "tell-read-back-join" if draft.joins else "tell-read-back"
     answer = reply(
         key, kind=Word(f"tell-kind-{SubjectKind(told.kind)}"), name=told.name or "—",

@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from sqlalchemy import select
 
 from bot.media import FileStore
+from handlers.deeds import naming
 from handlers.deeds.demo import WAYS
-from storage.models.deeds import DEED_TRANSITIONS, DeedState, Stage
+from storage.db import Database
+from storage.models.deeds import DEED_TRANSITIONS, Deed, DeedState, Stage
 from tests.desk import Desk
 from tests.test_demo import PROVINCES
 
@@ -112,3 +115,14 @@ def test_movements_have_units_and_deeds(desk: Desk) -> None:
     assert found
     assert int(found[1]) > 5
     assert int(found[2]) > 5
+
+
+async def test_officers_tell_them_apart_in_their_lists(desk: Desk) -> None:
+    """Their communes are invented, so no list of places knows them."""
+    db = Database(f"sqlite+aiosqlite:///{desk.home / 'neuguong.db'}")
+    async with db.reading() as session:
+        deeds = (await session.scalars(select(Deed))).all()
+        labels = [await naming.in_short(session, deed, "vi") for deed in deeds]
+    await db.close()
+    assert "—" not in labels
+    assert len(set(labels)) > 20

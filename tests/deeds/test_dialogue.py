@@ -226,7 +226,7 @@ async def test_a_poster_names_its_unit_and_the_report_remembers_it(
             )
         )  # fmt: skip
     citizen = await world.citizen(channel)
-    assert "Xã Suối Mơ mời anh/chị" in await citizen.says("/start d-SM-01")
+    assert "Xã Suối Mơ mời Anh/chị" in await citizen.says("/start d-SM-01")
     await citizen.taps("Một tập thể")
     await citizen.says("Tổ tự quản bản Nà Pồng")
     await citizen.taps("Tôi không rõ nơi đó")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from aiohttp import ClientSession
 from sqlalchemy import select
@@ -18,6 +20,7 @@ from storage.models.deeds import (
     ReportState,
 )
 from storage.models.office import Act, Officer
+from storage.models.traffic import OutboxMessage
 from tests.cast import Citizen
 from tests.consultations.opinions import acts
 from tests.deadlines.cast import MONDAY
@@ -105,6 +108,19 @@ async def test_nothing_lies_in_clear_before_it_is_out(sqlite_world: World) -> No
     await confirms(world, cast.second)
     (text,) = await versions(world)
     assert text.title == TITLE
+
+
+async def test_who_is_to_confirm_is_not_woken_up_for_it(sqlite_world: World) -> None:
+    world = sqlite_world
+    made = await press(world)
+    await writes(made.first)
+    world.stopped_at = MONDAY.replace(hour=16)  # eleven at night in Vietnam
+    await made.first.taps("Tôi duyệt bài này")
+    async with world.base.db.reading() as session:
+        due = await session.scalar(
+            select(OutboxMessage.due_at).where(OutboxMessage.dedupe_key.like("deed-confirm:%"))
+        )
+    assert due == (MONDAY + timedelta(days=1)).replace(hour=0, minute=0), "at seven, tomorrow"
 
 
 async def test_the_first_officer_is_not_the_second(sqlite_world: World) -> None:

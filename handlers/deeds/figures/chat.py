@@ -18,12 +18,12 @@ from bot.clock import local_day
 from bot.pictures import Bar, Mark
 from bot.replies import Choice, Picture, Reply, UserError, Word, choice, link, reply
 from handlers.deeds import checking, people
-from handlers.deeds.check_chat import place_in_words
 from handlers.deeds.figures import movements, praised
 from handlers.deeds.figures.movements import Standing
 from handlers.deeds.figures.praised import Figures, Row
+from handlers.deeds.naming import in_short, place_in_words
 from handlers.deeds.steps import HELP, HOME, Turn, give_turn, officer_of
-from storage.models.deeds import Deed, DeedField, DeedState, Stage
+from storage.models.deeds import Deed, DeedState, Stage
 from storage.models.office import Office
 
 Event = Message | CallbackQuery
@@ -110,11 +110,9 @@ async def list_deeds(query: CallbackQuery, turn: Turn) -> Reply:
 
 
 async def _deed_button(turn: Turn, deed: Deed) -> Choice:
-    field = await turn.session.get(DeedField, deed.field_code) if deed.field_code else None
-    english = turn.contact.locale == "en"
     return choice(
-        "movements-deed-button", f"mv:d:{deed.id}", place=place_in_words(deed),
-        field=(field.name_en if english else field.name_vi) if field else "—",
+        "movements-deed-button", f"mv:d:{deed.id}",
+        place=await in_short(turn.session, deed, turn.contact.locale),
         state=Word(f"deeds-state-{DeedState(deed.state)}"),
     )  # fmt: skip
 

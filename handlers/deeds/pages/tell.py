@@ -18,7 +18,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot import i18n, identity, receipts
+from bot import i18n, identity, places, receipts
 from bot.concerns import looks_like_denunciation
 from bot.places import Place
 from bot.replies import Reply, UserError, Word
@@ -73,7 +73,7 @@ async def _form_page(
     return page(
         request, "deeds/tell.html", status=422 if wrong else 200, form=form, told=form.told,
         signed=tell_form.sign(services(request).vault, form), errors=errors or {},
-        places=[(one.code, cards.full_name(one)) for one in found],
+        places=[(one.code, places.full_name(one)) for one in found],
         as_written=tell_form.AS_WRITTEN, refused_files=refused,
         lists=await forms.form_of(session), unit=unit.name if unit else "",
         followed=followed.words.title if followed else "", kinds=_KINDS,
