@@ -237,7 +237,8 @@ _NO_PORT = {
 async def _finish_sending(dialogue: Dialogue) -> None:
     """What is on its way is recorded before we stop, or it would go twice."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(dialogue.outbox.settled(), FAREWELL_SECONDS)
+        async with asyncio.timeout(FAREWELL_SECONDS):
+            await dialogue.outbox.settled()
 
 
 _REGISTRATIONS = "handlers.deadlines.registration.service"

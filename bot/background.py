@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -33,3 +34,14 @@ class Background:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def heard(news: asyncio.Event, seconds: float) -> None:
+    """Returns when it is set, or after so many seconds.
+
+    Not `asyncio.wait_for`: before Python 3.12 it swallows a cancellation that comes with the news
+    (CPython issue 86296), and work that waits so in a loop cannot be stopped.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await news.wait()

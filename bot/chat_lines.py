@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -33,12 +32,6 @@ class Bell:
     def listen(self, contact_id: int) -> asyncio.Event:
         """Set at the next ring: to be asked before looking, so that no ring in between is lost."""
         return self._events[contact_id]
-
-
-async def heard(ringing: asyncio.Event, seconds: float) -> None:
-    """Returns at the ring, or after so many seconds."""
-    with suppress(TimeoutError):
-        await asyncio.wait_for(ringing.wait(), seconds)
 
 
 async def write(

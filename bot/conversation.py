@@ -10,7 +10,6 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,7 +27,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import contacts
-from bot.background import Background
+from bot.background import Background, heard
 from bot.channels.base import Channel, MediaRefused
 from bot.config import Settings
 from bot.contacts import Contact
@@ -155,8 +154,7 @@ class Conversation:
 
     async def _wait(self) -> None:
         self._idle.set()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._door.arrived.wait(), POLL_SECONDS)
+        await heard(self._door.arrived, POLL_SECONDS)
         self._idle.clear()
         self._door.arrived.clear()
 

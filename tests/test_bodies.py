@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy import func, select
 
 from bot import app
-from bot.chat_lines import Bell, heard
+from bot.background import heard
+from bot.chat_lines import Bell
 from bot.web import bodies, streams
 from storage.models.traffic import Incident
 from tests.cast import WebCitizen

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +11,7 @@ import structlog
 from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot.background import Background
+from bot.background import Background, heard
 from bot.outbox.owing import COLUMN, TABLE
 from storage.db import Database
 from storage.models.traffic import OutboxState
@@ -68,8 +67,7 @@ class Outcomes:
     async def _store(self) -> None:
         try:
             while self._records:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._calm.wait(), RECORD_SECONDS)
+                await heard(self._calm, RECORD_SECONDS)
                 await self._store_batch()
         except asyncio.CancelledError:
             # An orderly stop: what went out must not go again after the next start.

@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +13,7 @@ import structlog
 from sqlalchemy import select, update
 
 from bot import pictures
-from bot.background import Background
+from bot.background import Background, heard
 from bot.budget import Account
 from bot.channels.base import (
     Channel,
@@ -110,9 +109,7 @@ class Outbox:
                 log.error("sending waits", error=type(error).__name__)
             busy = busy or any(account.ahead for account in self._accounts.values())
             self._room.clear()
-            with suppress(TimeoutError):
-                wait = BEAT_SECONDS if busy else TICK_SECONDS
-                await asyncio.wait_for(self._room.wait(), wait)
+            await heard(self._room, BEAT_SECONDS if busy else TICK_SECONDS)
 
     async def reclaim(self) -> None:
         """Only where no other process sends: takes up what the last run was sending.

@@ -18,6 +18,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import chat_lines, contacts, i18n, pictures, receipts
+from bot.background import heard
 from bot.inbox import Arrival, CannotStore
 from bot.limits import Limit, count, refuse_beyond, source_of
 from bot.media import MAX_FILE_BYTES, Refused, Stored, take_in
@@ -199,7 +200,7 @@ async def _stream(
                     after = line["seq"]
             except (ConnectionResetError, RuntimeError):
                 break
-            await chat_lines.heard(ringing, seconds)
+            await heard(ringing, seconds)
         if gives_way.is_set():
             with suppress(ConnectionResetError, RuntimeError):
                 await stream.send("{}", event="elsewhere")
