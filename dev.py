@@ -314,8 +314,9 @@ def run(arguments: list[str]) -> int:
 
 def test(arguments: list[str]) -> int:
     ensure("dev")
-    # Half of the time goes to waiting: two processes also pay where there is one core.
-    command = ["-m", "pytest", "-q", "-m", "not e2e", "-n", "2", *arguments]
+    # A part of the time goes to waiting: one process more than there are cores pays.
+    processes = ["-n", str(min(8, (os.cpu_count() or 1) + 1)), "--dist", "worksteal"]
+    command = ["-m", "pytest", "-q", "-m", "not e2e", *processes, *arguments]
     return become(command, **({"TMPDIR": str(MEMORY)} if has_room(MEMORY) else {}))
 
 

@@ -13,9 +13,12 @@ from functools import cache
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from sqlalchemy import Engine
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from bot.clock import VIETNAM
 from tests.databases import Postgres, migrate, new_sqlite
@@ -39,6 +42,33 @@ def _authorities_once() -> Iterator[None]:
     """Every service reads the world's certificate authorities when it starts: a long file."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ssl.create_default_context", cache(ssl.create_default_context))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _statements_once() -> Iterator[None]:
+    """A service has one engine for life, the tests have thousands, each of which would compile
+    every statement anew: all of a kind share one dialect, and what was compiled for it."""
+    first: dict[str, Engine] = {}
+
+    def engine_like_the_first(url: str, **options: Any) -> AsyncEngine:
+        made = create_async_engine(url, **options)
+        inner = made.sync_engine
+        known = first.setdefault(inner.name, inner)
+        inner.dialect = inner.pool._dialect = known.dialect
+        inner._compiled_cache = known._compiled_cache
+        return made
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("storage.db.create_async_engine", engine_like_the_first)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _little_work() -> Iterator[None]:
+    """The proof of work that opens a web chat is as in life, only smaller."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bot.web.chat.HASHES", (2, 50))
         yield
 
 

@@ -17,7 +17,7 @@ async def nothing_is_wrong_after_kills(url: str, folder: Path) -> None:
 
 
 async def reminders_go_once_in_spite_of_kills(url: str, folder: Path) -> None:
-    plan = Plan(kills=3, database_url=url, folder=folder, reminders=120, hasty=True)
+    plan = Plan(kills=2, database_url=url, folder=folder, reminders=120, hasty=True)
     found = await run(plan)
     assert not found.faults, found.details
     assert (found.reminders, found.set_aside) == (120, 0)

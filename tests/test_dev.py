@@ -338,16 +338,9 @@ def read(path: Path) -> str:
 
 def test_the_exit_code_and_arguments_of_the_tests_pass_through(checkout: Checkout) -> None:
     assert checkout.dev("test", "-k", "receipt", TROUBLE="pytest").returncode == 3
-    assert checkout.asked()[-1].words[1:] == [
-        "pytest",
-        "-q",
-        "-m",
-        "not e2e",
-        "-n",
-        "2",
-        "-k",
-        "receipt",
-    ]
+    words = checkout.asked()[-1].words[1:]
+    assert words[:4] == ["pytest", "-q", "-m", "not e2e"]
+    assert words[-2:] == ["-k", "receipt"]
 
 
 def test_check_goes_through_everything_and_names_what_failed(checkout: Checkout) -> None:

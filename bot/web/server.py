@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -60,7 +60,6 @@ class Services:
 
 
 SERVICES = web.AppKey("services", Services)
-PAGES = web.AppKey("pages", Environment)
 _SESSION = web.RequestKey("session", AsyncSession)
 _NONCE = web.RequestKey("nonce", str)
 
@@ -98,7 +97,7 @@ def page(request: web.Request, template: str, status: int = 200, **context: Any)
     def say(key: str, **args: Arg) -> str:
         return i18n.say(locale, key, **args)
 
-    html = request.config_dict[PAGES].get_template(template).render(
+    html = _templates().get_template(template).render(
         say=say, locale=locale, nonce=request[_NONCE], static=static_url, request=request,
         spell=lambda arg: i18n.spell(locale, arg), local_day=local_day,
         links=services(request).settings.links,
@@ -156,6 +155,15 @@ def make_app(known: Services, routes: Iterable[web.RouteTableDef]) -> web.Applic
         client_max_size=bodies.MOST_TEXT,
     )
     app[SERVICES] = known
+    for table in routes:
+        app.add_routes(table)
+    app.router.add_get("/static/{name:[a-z0-9._-]+}", _static)
+    return app
+
+
+@cache
+def _templates() -> Environment:
+    """Of all features; each is compiled once in a process."""
     loader = ChoiceLoader(
         [
             FileSystemLoader(HERE / "templates"),
@@ -166,14 +174,10 @@ def make_app(known: Services, routes: Iterable[web.RouteTableDef]) -> web.Applic
             ),
         ]
     )
-    app[PAGES] = Environment(
+    return Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    for table in routes:
-        app.add_routes(table)
-    app.router.add_get("/static/{name:[a-z0-9._-]+}", _static)
-    return app
 
 
 class _Feature(FileSystemLoader):

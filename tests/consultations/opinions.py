@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from handlers.consultations import service
 from handlers.consultations.service import Author, Draft
@@ -12,7 +12,7 @@ from storage.models.base import new_id
 from storage.models.consultations import Candidate, IdentityLevel, Opinion, OpinionFile, Stance
 from storage.models.office import Act
 from storage.models.people import Contact
-from storage.models.traffic import OutboxMessage, OutboxState, StoredFile
+from storage.models.traffic import StoredFile
 from tests.cast import Citizen
 from tests.world import World
 
@@ -96,24 +96,9 @@ async def acts(world: World, object_id: str) -> list[str]:
         return list(found)
 
 
-async def told(world: World) -> None:
-    """Returns when nothing owed to anybody waits."""
-    async with asyncio.timeout(20):
-        while True:
-            async with world.base.db.reading() as session:
-                open_ones = await session.scalar(
-                    select(func.count()).where(
-                        OutboxMessage.state.in_((OutboxState.QUEUED, OutboxState.SENDING))
-                    )
-                )
-            if not open_ones:
-                return
-            await asyncio.sleep(0.05)
-
-
 async def last_words(world: World, citizen: Citizen) -> str:
     """What the citizen's screen shows last, once everything owed has gone."""
-    await told(world)
+    await world.delivered()
     if citizen.channel == "webchat":
         await citizen.says("/trogiup")
         screen = await citizen.screen()

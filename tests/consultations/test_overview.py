@@ -150,7 +150,7 @@ async def test_seven_hundred_opinions_are_one_message(world: World) -> None:
     assert await _tell(world, opening) == 1
     assert await _tell(world, opening + timedelta(hours=2)) == 0
 
-    await opinions.told(world)
+    await world.delivered()
     (news,) = await _news(officer)
     assert "Có 700 ý kiến" in news
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select
 
 from bot import pictures
 from handlers.deadlines.desk import digest, digest_chat, standing
@@ -22,7 +20,6 @@ from storage.models.deadlines import (
 )
 from storage.models.people import Contact
 from storage.models.reminders import Reminder, ReminderState
-from storage.models.traffic import OutboxMessage, OutboxState
 from storage.models.units import Member, Unit
 from tests.cast import Citizen, WebCitizen
 from tests.officers import staff
@@ -77,16 +74,8 @@ async def tell(world: World, now: datetime) -> int:
     async with world.base.db.transaction() as session:
         told = await digest.tell_offices(session, world.base.vault, now)
     world.stopped_at = now
-    async with asyncio.timeout(20):
-        while await _owed(world):  # noqa: ASYNC110  # in the service
-            await asyncio.sleep(0.05)
+    await world.delivered()
     return told
-
-
-async def _owed(world: World) -> int:
-    async with world.base.db.reading() as session:
-        unsent = OutboxMessage.state.in_((OutboxState.QUEUED, OutboxState.SENDING))
-        return await session.scalar(select(func.count()).where(unsent)) or 0
 
 
 async def newest(officer: Citizen) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from datetime import datetime
 
@@ -11,7 +10,7 @@ from sqlalchemy import select
 
 from handlers.deadlines.units import codes
 from storage.models.office import Act
-from storage.models.traffic import Installation, OutboxMessage, OutboxState
+from storage.models.traffic import Installation, OutboxMessage
 from storage.models.units import MemberAddress, MemberRank, Unit, UnitInvitation, UnitKind
 from tests.cast import Citizen, WebCitizen
 from tests.deadlines import office
@@ -32,16 +31,6 @@ async def clinic(sqlite_world: World) -> Unit:
 async def addresses(world: World) -> int:
     async with world.base.db.reading() as session:
         return len((await session.scalars(select(MemberAddress))).all())
-
-
-async def _notices_sent(world: World) -> None:
-    async with asyncio.timeout(20):
-        while True:
-            async with world.base.db.reading() as session:
-                states = set(await session.scalars(select(OutboxMessage.state)))
-            if states == {OutboxState.SENT}:
-                return
-            await asyncio.sleep(0.05)
 
 
 def code_in(text: str) -> str:
@@ -157,7 +146,7 @@ async def test_the_head_invites_sees_who_joined_and_removes(
 
     other = await world.citizen("webchat", 2)
     await other.says(code_in(invited))
-    await _notices_sent(world)
+    await world.delivered()
     assert "Lê Thị Mơ: đầu mối" in await head.says("/donvi")
     assert "Lê Thị Mơ vừa nhận lời mời" in "\n".join(one.text for one in await head.screen())
 

@@ -18,7 +18,7 @@ from storage.models.people import Contact
 from storage.models.traffic import OutboxMessage
 from storage.models.units import Member, MemberAddress, Unit, UnitKind
 from tests.cast import Citizen
-from tests.consultations.opinions import contact_of, told
+from tests.consultations.opinions import contact_of
 from tests.deadlines.cast import MONDAY, joins
 from tests.deeds.ground import NOW, VAULT, Deeds
 from tests.deeds.telling import tells
@@ -65,7 +65,7 @@ async def the_deed(world: World) -> Deed:
 
 async def sees(world: World, person: Citizen, words: str = "/trogiup") -> str:
     """Everything on the person's screen once what is owed has gone."""
-    await told(world)
+    await world.delivered()
     if person.channel == "webchat":
         await person.says(words)
     return "\n".join(one.text for one in await person.screen())

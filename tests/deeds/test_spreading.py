@@ -8,7 +8,6 @@ from sqlalchemy import select, update
 from bot.replies import reply
 from storage.models.office import Office
 from storage.models.traffic import OutboxMessage, OutboxState
-from tests.consultations.opinions import told
 from tests.deadlines.cast import MONDAY
 from tests.deeds.publishing import LEAD, TITLE, confirms, links_of, press, published, writes
 from tests.deeds.test_checking import sees
@@ -36,7 +35,7 @@ async def test_it_is_posted_once_with_its_card_and_its_address(
     await cast.first.taps("Tôi duyệt bài này")
     assert not channel.visible(), "one person posts nothing"
     assert name in await confirms(world, cast.second)
-    await told(world)
+    await world.delivered()
     (post,) = channel.visible()
     assert post.photo
     for words in (TITLE, LEAD, "Phòng Thi đua - Khen thưởng tỉnh An Hòa"):
@@ -51,7 +50,7 @@ async def test_it_is_posted_once_with_its_card_and_its_address(
         await cast.first.taps("Giữ nguyên" if _ < 3 else "Không cần phần này")
     await cast.first.taps("Tôi duyệt bài này")
     assert "Đã đăng" in await confirms(world, cast.second)
-    await told(world)
+    await world.delivered()
     assert len(channel.visible()) == 1
 
 
@@ -69,7 +68,7 @@ async def test_a_channel_that_shuts_the_bot_out_costs_nothing_but_the_post(
     await set_channel(world)
     world.telegram.channel(CHANNEL.removeprefix("@"), admitted=False)
     cast = await published(world)
-    await told(world)
+    await world.delivered()
     assert (await reads(page(world, cast.deed_id)))[0] == 200
     await cast.first.says("/dangguong")
     assert "Chưa gửi được lên kênh" in await cast.first.taps(TITLE[:30])
@@ -82,7 +81,7 @@ async def test_what_is_taken_down_before_it_was_posted_is_not_posted(
     await set_channel(world)
     channel = world.telegram.channel(CHANNEL.removeprefix("@"))
     cast = await published(world)
-    await told(world)
+    await world.delivered()
     async with world.base.db.transaction() as session:
         await session.execute(
             update(OutboxMessage)

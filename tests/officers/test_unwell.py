@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select
 
 from bot.incidents import new_incident
 from handlers.officers import jobs
@@ -44,17 +42,8 @@ async def _tell(world: World, at: datetime) -> int:
 
 async def _newest(world: World, admin: Citizen) -> str:
     """What the administrator was told last, once all that was owed has gone."""
-    async with asyncio.timeout(20):
-        while True:
-            if not await _owed(world):
-                return (await admin.screen())[-1].text
-            await asyncio.sleep(0.05)
-
-
-async def _owed(world: World) -> int:
-    unsent = OutboxMessage.state.in_((OutboxState.QUEUED, OutboxState.SENDING))
-    async with world.base.db.reading() as session:
-        return await session.scalar(select(func.count()).where(unsent)) or 0
+    await world.delivered()
+    return (await admin.screen())[-1].text
 
 
 async def test_what_failed_is_told_in_one_message_of_counts(world: World, admin: Citizen) -> None:
