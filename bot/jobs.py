@@ -60,6 +60,7 @@ def make_scheduler(base: Foundation) -> Scheduler:
 
     async def tell_of_deeds(session: AsyncSession, now: datetime) -> None:
         await morning.tell_offices(session, base.vault, now)
+        await morning.tell_units(session, base.vault, now)
 
     return Scheduler(
         base.db,

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import zipfile
 import zlib
-from collections.abc import Container
+from collections.abc import Collection, Container
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageDraw, UnidentifiedImageError
 
 from bot.text import tidy
 
@@ -389,6 +389,43 @@ def _child_says(content: bytes) -> bytes:
         check=True,
     )
     return child.stdout
+
+
+# What nobody is to recognise in it
+
+COVER_COLUMNS = 12
+"""Cells side by side over an image; a thumb finds one on a telephone."""
+_COVER = (64, 64, 64)
+
+
+def cover_rows(clean: bytes) -> int:
+    """How many rows of about square cells lie over an image of ours, 24 at most."""
+    with Image.open(io.BytesIO(clean)) as image:
+        return min(24, max(1, round(COVER_COLUMNS * image.height / image.width)))
+
+
+async def cover(clean: bytes, cells: Collection[int], name: str, store: FileStore) -> Stored:
+    """Keeps a copy of an image of ours with those cells painted over: number 0 is the first of the
+    first row. Nothing of what was there is left in the copy."""
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_decoders, _cover, clean, cells, name, store)
+
+
+def _cover(clean: bytes, cells: Collection[int], name: str, store: FileStore) -> Stored:
+    rows = cover_rows(clean)
+    with Image.open(io.BytesIO(clean)) as image:
+        covered = image.convert("RGB")
+    draw = ImageDraw.Draw(covered)
+    for cell in cells:
+        row, column = divmod(cell, COVER_COLUMNS)
+        left, right = (covered.width * at // COVER_COLUMNS for at in (column, column + 1))
+        top, bottom = (covered.height * at // rows for at in (row, row + 1))
+        draw.rectangle((left, top, right, bottom), fill=_COVER)
+    said, content = _encode(covered)
+    mime = str(said["mime"])
+    return Stored(
+        store.put(content), len(content), mime, _group(mime), _safe_name(name, mime), None
+    )
 
 
 class FileStore:

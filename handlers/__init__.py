@@ -38,6 +38,7 @@ PAGES = (
     "handlers.deeds.pages.tell",
     "handlers.deeds.pages.gallery",
     "handlers.deeds.pages.exemplar",
+    "handlers.deeds.pages.covering",
     "handlers.deeds.pages.rooms",
     "handlers.deeds.figures.pages",
 )

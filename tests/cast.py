@@ -11,11 +11,21 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import aiohttp
 import altcha
+import pytest
 
 from tests.telegram.people import Person
 
 if TYPE_CHECKING:
     from tests.world import World
+
+
+CHANNELS = pytest.mark.parametrize("channel", ["telegram", "webchat"])
+PAIRS = pytest.mark.parametrize(
+    ("database_url", "channel"),
+    [("sqlite", "telegram"), ("postgresql", "webchat")],
+    indirect=["database_url"],
+)
+"""Each channel and each database once; in tests/test_contract.py each meets each."""
 
 
 @dataclass(frozen=True)

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from sqlalchemy import select
 
 from storage.models.consultations import Opinion, OpinionState, OpinionVersion, Receipt
 from storage.models.people import Person
-from tests.cast import Citizen
+from tests.cast import CHANNELS, Citizen
 from tests.pictures import jpeg
 from tests.world import World
 
 CODE = re.compile(r"(?:[0-9A-Z]{4}-){4}[0-9A-Z]{4}")
-CHANNELS = pytest.mark.parametrize("channel", ["telegram", "webchat"])
 
 
 async def opinions(world: World) -> list[Opinion]:

@@ -16,10 +16,10 @@ from storage.models.base import Base
 from storage.models.consultations import Opinion, OpinionState
 from storage.models.people import Attempt, Person
 from storage.models.traffic import StoredFile
-from tests.cast import Citizen
+from tests.cast import CHANNELS, Citizen
 from tests.consultations.site import Form
 from tests.pictures import jpeg
-from tests.test_contract import CHANNELS, CODE, give_objection
+from tests.test_contract import CODE, give_objection
 from tests.world import World
 
 SLOW = "thử quá nhiều lần"

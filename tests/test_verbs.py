@@ -62,6 +62,16 @@ def test_the_verbs_work_as_a_program_and_none_of_them_imports_aiogram(tmp_path: 
     assert sorted(os.listdir(out)) == ["b.zip", "o.xlsx", "t.xlsx", "u.xlsx"]
 
 
+def test_the_door_is_open_before_the_seconds_that_aiogram_takes(tmp_path: Path) -> None:
+    """After a kill what comes in is stored within two seconds, long before a turn is taken."""
+    program = (
+        "import sys, bot.app, bot.jobs, handlers\n"
+        "handlers.routes()\n"
+        "sys.exit('aiogram' in sys.modules)"
+    )
+    assert _run(tmp_path / "home", "-c", program).returncode == 0
+
+
 def test_a_wrong_setting_is_one_sentence_and_no_traceback(tmp_path: Path) -> None:
     environment = {**os.environ, "NEUGUONG_HOME": str(tmp_path), "NEUGUONG_PROT": "80"}
     done = subprocess.run(

@@ -1,4 +1,5 @@
-"""Once each working day officers hear what waits among the good deeds, what is new, what is late.
+"""Once each working day officers hear what waits among the good deeds, what is new, what is late;
+and units which milestones fall due.
 
 One message however many there are [C9]; none where nothing waits. It is no part of the digest of
 deadlines: an office may do the one work without the other.
@@ -6,6 +7,7 @@ deadlines: an office may do the one work without the other.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,6 +28,7 @@ from bot.clock import (
 from bot.replies import Reply, choice, reply
 from bot.vault import Vault
 from handlers.deeds import checking, nurture, people
+from handlers.deeds.naming import in_short
 from handlers.deeds.nurture import Silent
 from storage.models.deeds import Deed, DeedCheck
 from storage.models.office import Office, Officer
@@ -74,6 +77,47 @@ async def tell_offices(session: AsyncSession, vault: Vault, now: datetime) -> in
             outbox.tell(session, vault, officer.contact_id, message, due_at=now, dedupe_key=key)
             told += 1
     return told
+
+
+async def tell_units(session: AsyncSession, vault: Vault, now: datetime) -> int:
+    """In office hours, of milestones that fall due before the next working day. Returns how many
+    people were told."""
+    calendar = await load_calendar(session)
+    today = local_day(now)
+    try:
+        if not office_hours_open(calendar, now):
+            return 0
+        following = add_working_days(calendar, today, 1)
+    except OutsideCoverage:
+        log.error("units are not told of milestones: the holiday table ends before tomorrow")
+        return 0
+    due: dict[str, dict[str, Deed]] = {}
+    for unit_id, deed in await nurture.due_between(session, today, following):
+        due.setdefault(unit_id, {})[deed.id] = deed
+    told = 0
+    for unit_id, deeds in due.items():
+        for member_id, contact_id in (
+            await people.chats_of(session, unit_id, *people.CLERKS)
+        ).items():
+            key = f"deed-milestones:{member_id}:{today}"
+            if not await _was_told(session, key):
+                message = await _milestones(session, list(deeds.values()), contact_id)
+                outbox.tell(session, vault, contact_id, message, due_at=now, dedupe_key=key)
+                told += 1
+    return told
+
+
+async def _milestones(session: AsyncSession, deeds: Sequence[Deed], contact_id: int) -> Reply:
+    locale = (await session.get_one(Contact, contact_id)).locale
+    return reply("deed_news-milestones", n=len(deeds)).offering(
+        *[
+            choice(
+                "deed_news-milestone-button", f"bd:o:{deed.id}",
+                place=await in_short(session, deed, locale),
+            )
+            for deed in deeds[:MOST_NAMED]
+        ]
+    )  # fmt: skip
 
 
 async def _was_told(session: AsyncSession, key: str) -> bool:

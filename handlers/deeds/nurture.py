@@ -320,6 +320,21 @@ async def silent(
     )
 
 
+async def due_between(session: AsyncSession, first: date, end: date) -> list[tuple[str, Deed]]:
+    """(unit, deed) for each milestone from `first` to before `end` that is not reached yet."""
+    found = await session.execute(
+        select(DeedNurture.unit_id, Deed)
+        .join(Deed, Deed.id == DeedNurture.deed_id)
+        .join(DeedMilestone, DeedMilestone.deed_id == Deed.id)
+        .where(
+            Deed.state == DeedState.NURTURED, DeedMilestone.reached_at.is_(None),
+            DeedMilestone.due_on >= first, DeedMilestone.due_on < end,
+        )
+        .order_by(DeedMilestone.due_on, Deed.id)
+    )  # fmt: skip
+    return [(unit_id, deed) for unit_id, deed in found]
+
+
 def _is_long_ago(calendar: Calendar, since: datetime, now: datetime) -> bool:
     try:
         return add_working_days(calendar, local_day(since), SILENT_DAYS) < local_day(now)

@@ -17,6 +17,7 @@ from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from bot.media import Stored
 from bot.replies import UserError, choice, link, reply
 from bot.text import plain, tidy
 from bot.vault import Vault
@@ -186,6 +187,33 @@ async def choose_photo(
     row.chosen_at = now
     await session.flush()
     return draft
+
+
+async def add_covered(
+    session: AsyncSession, vault: Vault, officer: Officer, deed: Deed, file_id: str,
+    covered: Stored, now: datetime,
+) -> None:  # fmt: skip
+    """A copy in which faces or plates are painted over [M8]: one more photograph, which goes when
+    its original goes. Where the original stood in the draft, the copy stands. Raises UserError."""
+    there = {one.id: one for one in await photographs(session, deed)}
+    if file_id not in there:
+        raise UserError("exemplar-photo-gone")
+    source, copy_id = await session.get_one(DeedFile, (deed.id, file_id)), new_id()
+    kept = asdict(covered)
+    session.add(StoredFile(id=copy_id, contact_id=there[file_id].contact_id, taken_at=now, **kept))
+    await session.flush()
+    copy = DeedFile(
+        deed_id=deed.id, file_id=copy_id, report_id=source.report_id, check_id=source.check_id,
+        milestone_id=source.milestone_id, answers=source.answers, added_at=now,
+    )  # fmt: skip
+    session.add(copy)
+    stages.note(session, now, _actor(officer), "cover photo", deed.id, copy_id)
+    draft = await draft_of(session, deed)
+    if draft is not None and file_id in draft.photos:
+        draft = await _opened(session, vault, officer, deed, now, deed.version)
+        draft.photos = [copy_id if one == file_id else one for one in draft.photos]
+        copy.chosen_at = now
+    await session.flush()
 
 
 async def photographs(session: AsyncSession, deed: Deed) -> Sequence[StoredFile]:

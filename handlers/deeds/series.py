@@ -34,6 +34,8 @@ from handlers.deeds.service import Author
 from storage.models.deeds import Relation, SubjectKind
 from storage.models.units import Unit
 
+TEMPLATE = "/viectot/danh-sach.xlsx"
+"""Where the list to fill in is given out."""
 MOST_ROWS = 50
 """In one file; more come in another."""
 PROBLEMS_SHOWN = 8

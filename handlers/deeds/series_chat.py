@@ -28,7 +28,6 @@ from storage.models.traffic import StoredFile
 from storage.models.units import Unit
 
 Event = Message | CallbackQuery
-TEMPLATE = "/viectot/danh-sach.xlsx"
 
 
 class Listing(StatesGroup):
@@ -81,7 +80,7 @@ async def _unit(turn: Turn, unit_id: str) -> Unit:
 async def _ask(turn: Turn, unit: Unit) -> Reply:
     await writing.begin(turn, Listing.sheet, unit.id)
     return reply("series-ask", unit=unit.name, most=series.MOST_ROWS).offering(
-        link("series-template-button", f"{turn.links}{TEMPLATE}"),
+        link("series-template-button", f"{turn.links}{series.TEMPLATE}"),
         choice("common-cancel-button", "vs:cancel"), HELP,
     )  # fmt: skip
 
@@ -96,7 +95,7 @@ async def take(message: Message, turn: Turn) -> Reply:
     piece = await writing.add(turn, message, HOME)
     filled = await _read(turn, unit, piece.files)
     again = (
-        link("series-template-button", f"{turn.links}{TEMPLATE}"),
+        link("series-template-button", f"{turn.links}{series.TEMPLATE}"),
         choice("common-cancel-button", "vs:cancel"),
     )
     if filled.problems:

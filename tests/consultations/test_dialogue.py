@@ -11,7 +11,7 @@ from bot import i18n
 from storage.models.consultations import MatterState, OpinionFile, RestrictedMatter
 from storage.models.people import Contact
 from storage.models.traffic import StoredFile
-from tests.cast import Citizen
+from tests.cast import CHANNELS, PAIRS, Citizen
 from tests.consultations.test_erasing import (
     DENUNCIATION,
     FIRST,
@@ -21,7 +21,7 @@ from tests.consultations.test_erasing import (
     other_channel,
 )
 from tests.pictures import jpeg
-from tests.test_contract import CHANNELS, CODE, give_objection, opinions
+from tests.test_contract import CODE, give_objection, opinions
 from tests.test_media import opus
 from tests.world import World
 
@@ -253,7 +253,7 @@ async def _matter_words(world: World) -> str:
     return world.base.vault.unseal_system(matter.sealed, "restricted_matters").decode()
 
 
-@CHANNELS
+@PAIRS
 async def test_who_handed_a_matter_over_adds_to_it_and_erases_it(
     world: World, channel: str
 ) -> None:

@@ -10,9 +10,9 @@ from bot import outbox
 from bot.replies import reply
 from storage.models.people import Contact, Person
 from storage.models.traffic import ChatLine, OutboxMessage, OutboxState, StoredFile
-from tests.cast import Citizen, WebCitizen
+from tests.cast import PAIRS, Citizen, WebCitizen
 from tests.pictures import jpeg
-from tests.test_contract import CHANNELS, CODE, give_objection, opinions
+from tests.test_contract import CODE, give_objection, opinions
 from tests.world import World
 
 DAY = timedelta(days=1)
@@ -31,7 +31,7 @@ def other_channel(channel: str) -> str:
     return "webchat" if channel == "telegram" else "telegram"
 
 
-@CHANNELS
+@PAIRS
 async def test_erasing_one_opinion_from_elsewhere_leaves_the_draft_on_another(
     world: World, channel: str
 ) -> None:

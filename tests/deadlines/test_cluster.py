@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from sqlalchemy import select, update
 
 from bot.clock import end_of_day, local_day
@@ -22,10 +21,9 @@ from storage.models.units import (
     SeatRank,
     Unit,
 )
-from tests.cast import Citizen
+from tests.cast import CHANNELS, Citizen
 from tests.world import World
 
-CHANNELS = pytest.mark.parametrize("channel", ["telegram", "webchat"])
 DAY = timedelta(days=1)
 THURSDAY = datetime(2026, 11, 26, 2, tzinfo=UTC)
 """While everybody works."""

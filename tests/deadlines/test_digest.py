@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot import pictures
-from handlers.deadlines.desk import digest, digest_chat, standing
+from handlers.deadlines.desk import digest, standing
+from handlers.deadlines.reminders import missed
 from storage.models.base import new_id
 from storage.models.calendar import CalendarCoverage
 from storage.models.deadlines import (
@@ -250,7 +251,7 @@ async def test_only_officers_open_the_list_and_only_their_own_offices(
                 at=MONDAY - HOUR,
             )
         )  # fmt: skip
-    press = digest_chat.opening(MONDAY - DAY, MONDAY)
+    press = missed.opening(MONDAY - DAY, MONDAY)
     elsewhere = await staff.officer(sqlite_world, office_id=await staff.other_office(sqlite_world))
     stranger = await sqlite_world.citizen("webchat", number=7)
     assert isinstance(elsewhere, WebCitizen)

@@ -12,11 +12,9 @@ from bot.replies import UserError
 from handlers.deadlines.reminders.preferences import read_quiet_hours
 from storage.models.deadlines import Duty, DutyState, Work
 from storage.models.people import Contact
-from tests.cast import Citizen
+from tests.cast import CHANNELS, Citizen
 from tests.deadlines.cast import FRIDAY_NIGHT, contact_id, joins, ledger, owing
 from tests.world import World
-
-CHANNELS = pytest.mark.parametrize("channel", ["telegram", "webchat"])
 
 
 async def busy_member(world: World, channel: str) -> Citizen:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-import pytest
 from sqlalchemy import select
 
 from handlers.deadlines.calendar import office_unit
@@ -15,7 +14,7 @@ from storage.models.office import Act
 from storage.models.reminders import Reminder, ReminderState
 from storage.models.traffic import OutboxMessage
 from storage.models.units import UnitKind
-from tests.cast import Citizen, WebCitizen
+from tests.cast import CHANNELS, Citizen, WebCitizen
 from tests.deadlines.cast import (
     FRIDAY_NIGHT,
     Owing,
@@ -28,8 +27,6 @@ from tests.deadlines.cast import (
 )
 from tests.officers import staff
 from tests.world import World
-
-CHANNELS = pytest.mark.parametrize("channel", ["telegram", "webchat"])
 
 
 @dataclass

@@ -17,6 +17,7 @@ from storage.models.office import Act
 from storage.models.people import Contact
 from storage.models.reminders import Reminder, ReminderState
 from storage.models.traffic import MessageClass, OutboxMessage, OutboxState
+from tests.cast import CHANNELS
 from tests.deadlines import office
 from tests.deadlines.cast import (
     FRIDAY_NIGHT,
@@ -29,7 +30,6 @@ from tests.deadlines.cast import (
 )
 from tests.world import World
 
-CHANNELS = pytest.mark.parametrize("channel", ["telegram", "webchat"])
 STOPS = ["Huỷ", "Hủy", "HUY", "dừng", "Dung", "STOP", "stop.", "Dừng!!!", "“Dừng”", "  hủy … "]
 OTHERS = [
     "Đúng", "dùng", "đứng", "Dũng", "Đừng", "hủy bỏ", "Dừng lại giúp tôi", "Tôi muốn dừng",

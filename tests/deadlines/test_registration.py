@@ -15,7 +15,7 @@ from storage.models.consultations import Receipt
 from storage.models.deadlines import DutyState, Work
 from storage.models.people import Contact
 from storage.models.traffic import StoredFile
-from tests.cast import Citizen, TelegramCitizen
+from tests.cast import CHANNELS, PAIRS, Citizen, TelegramCitizen
 from tests.deadlines.handing_in import (
     NAMES,
     PAPERS,
@@ -30,7 +30,7 @@ from tests.deadlines.handing_in import (
     versions,
 )
 from tests.pictures import jpeg
-from tests.test_contract import CHANNELS, CODE
+from tests.test_contract import CODE
 from tests.world import World
 
 DAY = timedelta(days=1)
@@ -76,7 +76,7 @@ async def amends(person: Citizen, people: int) -> str:
     return await person.taps("Gửi")
 
 
-@CHANNELS
+@PAIRS
 async def test_a_unit_registers_titles_people_and_targets_and_keeps_a_receipt(
     world: World, channel: str
 ) -> None:
@@ -169,7 +169,7 @@ async def test_a_photo_of_the_signed_page_alone_is_enough(
     assert await state(world, unit_id, due) == DutyState.SUBMITTED
 
 
-@CHANNELS
+@PAIRS
 async def test_what_was_handed_in_is_amended_until_the_date_and_earlier_versions_stay(
     world: World, channel: str
 ) -> None:
@@ -230,7 +230,7 @@ async def test_late_is_marked_and_told(sqlite_world: World, channel: str) -> Non
     assert (await duty(world, unit_id, due)).late is True
 
 
-@CHANNELS
+@PAIRS
 async def test_the_receipt_opens_where_it_stands_from_another_channel(
     world: World, channel: str
 ) -> None:

@@ -18,7 +18,7 @@ from storage.models.office import Act, Officer
 from storage.models.people import Contact
 from storage.models.reminders import Reminder, ReminderState
 from storage.models.traffic import OutboxMessage
-from tests.cast import Citizen, TelegramCitizen, WebCitizen
+from tests.cast import CHANNELS, PAIRS, Citizen, TelegramCitizen, WebCitizen
 from tests.consultations.site import Form
 from tests.deadlines.cast import MONDAY
 from tests.deadlines.handing_in import (
@@ -35,7 +35,6 @@ from tests.deadlines.handing_in import (
 )
 from tests.deadlines.test_registration import amends, hands_in, opens
 from tests.officers.staff import officer, other_office
-from tests.test_contract import CHANNELS
 from tests.world import World
 
 
@@ -81,7 +80,7 @@ async def test_an_officer_reads_in_figures_and_accepts(sqlite_world: World, chan
     assert (await acts(world))[-2:] == ["read", "duty accepted"]
 
 
-@CHANNELS
+@PAIRS
 async def test_what_is_returned_says_why_and_comes_back(world: World, channel: str) -> None:
     person, unit_id, due = await owing(world, channel)
     await hands_in(person)
@@ -230,7 +229,7 @@ async def test_alone_in_the_office_the_same_officer_may(sqlite_world: World) -> 
     assert await state(world, unit_id, due) == DutyState.ACCEPTED
 
 
-@CHANNELS
+@PAIRS
 async def test_more_time_is_asked_for_and_given(world: World, channel: str) -> None:
     person, unit_id, due = await owing(world, channel)
     await opens(person)

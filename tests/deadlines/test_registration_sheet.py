@@ -18,9 +18,10 @@ from handlers.deadlines.registration import forms, service, spreadsheet
 from handlers.deadlines.registration.forms import Answers, Form, Individuals, Option
 from handlers.deadlines.registration.spreadsheet import About, Filled
 from storage.models.deadlines import DutyState, Work
+from tests.cast import CHANNELS
 from tests.deadlines.handing_in import NAMES, deadline, person_of, state, unit, versions
 from tests.deadlines.test_registration import opens
-from tests.test_contract import CHANNELS, CODE
+from tests.test_contract import CODE
 from tests.world import World
 
 FORM = Form(

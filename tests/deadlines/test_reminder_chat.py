@@ -16,7 +16,7 @@ from storage.models.people import Contact
 from storage.models.reminders import Reminder, ReminderState
 from storage.models.traffic import OutboxMessage
 from storage.models.units import Member, MemberRank
-from tests.cast import Citizen, WebCitizen
+from tests.cast import CHANNELS, Citizen, WebCitizen
 from tests.deadlines.cast import (
     FRIDAY_NIGHT,
     MONDAY,
@@ -30,8 +30,6 @@ from tests.deadlines.cast import (
     reminded,
 )
 from tests.world import World
-
-CHANNELS = pytest.mark.parametrize("channel", ["telegram", "webchat"])
 
 
 @dataclass

@@ -12,14 +12,13 @@ from handlers.deadlines.units import codes
 from storage.models.office import Act
 from storage.models.traffic import Installation, OutboxMessage
 from storage.models.units import MemberAddress, MemberRank, Unit, UnitInvitation, UnitKind
-from tests.cast import Citizen, WebCitizen
+from tests.cast import CHANNELS, PAIRS, Citizen, WebCitizen
 from tests.deadlines import office
 from tests.deadlines.cast import MONDAY
 from tests.deadlines.office import DAY
 from tests.officers import staff
 from tests.world import World
 
-CHANNELS = pytest.mark.parametrize("channel", ["telegram", "webchat"])
 CODE = re.compile(r"(?:[0-9A-Z]{3}-){5}[0-9A-Z]{3}")
 
 
@@ -42,7 +41,7 @@ def code_in(text: str) -> str:
 # Coming in
 
 
-@CHANNELS
+@PAIRS
 async def test_a_code_typed_in_any_case_lets_one_person_in_and_nobody_after_them(
     world: World, channel: str
 ) -> None:

@@ -54,7 +54,7 @@ async def _tell(citizen: Citizen) -> str:
     from tests.deeds.test_dialogue import CODE, to_the_words
 
     await to_the_words(citizen, WORDS)
-    await citizen.sends_files((jpeg(), "anh.jpg"))
+    await citizen.sends_files((jpeg(600, 400), "anh.jpg"))
     await citizen.taps("Xem lại và gửi luôn")
     found = CODE.search(await citizen.taps("Gửi"))
     assert found

@@ -17,12 +17,12 @@ from storage.models.office import Act, Officer
 from storage.models.people import Contact
 from storage.models.traffic import OutboxMessage
 from storage.models.units import Member, MemberAddress, Unit, UnitKind
-from tests.cast import Citizen
+from tests.cast import PAIRS, Citizen
 from tests.consultations.opinions import contact_of
 from tests.deadlines.cast import MONDAY, joins
 from tests.deeds.ground import NOW, VAULT, Deeds
 from tests.deeds.telling import tells
-from tests.deeds.test_dialogue import CHANNELS, WORDS, send_now
+from tests.deeds.test_dialogue import WORDS, send_now
 from tests.officers.staff import officer as staff_officer
 from tests.pictures import jpeg
 from tests.world import World
@@ -81,7 +81,7 @@ async def sent_to_the_unit(world: World, cast: Cast) -> str:
     return await cast.officer.taps(UNIT)
 
 
-@CHANNELS
+@PAIRS
 async def test_a_clerk_confirms_with_a_photo_and_everybody_hears(
     world: World, channel: str
 ) -> None:
@@ -104,7 +104,7 @@ async def test_a_clerk_confirms_with_a_photo_and_everybody_hears(
     assert "đã xác minh là đúng" in await cast.citizen.says(cast.code)
 
 
-@CHANNELS
+@PAIRS
 async def test_a_no_needs_words_which_the_teller_reads_and_nobody_else_stores(
     world: World, channel: str
 ) -> None:
@@ -123,7 +123,7 @@ async def test_a_no_needs_words_which_the_teller_reads_and_nobody_else_stores(
     assert not any("suối" in reason for reason in reasons)
 
 
-@CHANNELS
+@PAIRS
 async def test_an_officer_takes_it_no_further_and_the_teller_hears_why(
     world: World, channel: str
 ) -> None:

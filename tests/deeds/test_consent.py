@@ -20,11 +20,11 @@ from storage.models.deeds import (
     SubjectKind,
 )
 from storage.models.office import Officer
+from tests.cast import PAIRS
 from tests.consultations.opinions import acts
 from tests.deeds.ground import NOW, VAULT, Deeds
 from tests.deeds.staged import presses, put
 from tests.deeds.test_checking import _link, the_deed, told_deed
-from tests.deeds.test_dialogue import CHANNELS
 from tests.officers.staff import officer as staff_officer
 from tests.officers.staff import other_office
 from tests.pictures import jpeg
@@ -142,7 +142,7 @@ async def test_who_saw_an_older_version_records_nothing(deeds: Deeds) -> None:
     assert refused.value.reply.key == "deeds-changed-meanwhile"
 
 
-@CHANNELS
+@PAIRS
 async def test_an_officer_records_a_childs_consent_with_a_photo_of_the_paper(
     world: World, channel: str
 ) -> None:

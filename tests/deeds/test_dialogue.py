@@ -29,12 +29,11 @@ from storage.models.deeds import (
 from storage.models.people import Contact, Person
 from storage.models.traffic import StoredFile
 from storage.models.units import Unit, UnitKind
-from tests.cast import Citizen
+from tests.cast import PAIRS, Citizen
 from tests.pictures import jpeg
 from tests.world import World
 
 CODE = re.compile(r"(?:[0-9A-Z]{4}-){4}[0-9A-Z]{4}")
-CHANNELS = pytest.mark.parametrize("channel", ["telegram", "webchat"])
 WORDS = "Anh bơi qua suối lũ, kéo hai em nhỏ vào bờ rồi quay lại cứu một cụ già."
 AGAIN = "Có người nhảy xuống suối lũ, kéo hai em nhỏ vào bờ và cứu một cụ già nữa."
 
@@ -74,7 +73,7 @@ async def send_now(citizen: Citizen, words: str = WORDS) -> str:
     return found[0]
 
 
-@CHANNELS
+@PAIRS
 async def test_a_neighbour_tells_of_a_deed_and_keeps_a_receipt(world: World, channel: str) -> None:
     citizen = await world.citizen(channel)
     assert "Câu 4/8" in await to_the_words(citizen)
@@ -113,7 +112,7 @@ async def test_a_neighbour_tells_of_a_deed_and_keeps_a_receipt(world: World, cha
     assert "Phạm".encode() not in person.name
 
 
-@CHANNELS
+@PAIRS
 async def test_five_taps_and_a_voice_note_are_enough(world: World, channel: str) -> None:
     citizen = await world.citizen(channel)
     await citizen.says("/viectot")
@@ -130,7 +129,7 @@ async def test_five_taps_and_a_voice_note_are_enough(world: World, channel: str)
 _VOICE = b"OggS" + bytes(24) + b"OpusHead" + bytes(200)
 
 
-@CHANNELS
+@PAIRS
 async def test_a_second_witness_joins_with_own_words_and_own_receipt(
     world: World, channel: str
 ) -> None:
@@ -149,7 +148,7 @@ async def test_a_second_witness_joins_with_own_words_and_own_receipt(
     assert "1 người kể" in await other.taps("Xem việc này đến đâu")
 
 
-@CHANNELS
+@PAIRS
 async def test_the_same_name_may_be_another_deed(world: World, channel: str) -> None:
     await send_now(await world.citizen(channel))
     other = await world.citizen(channel, number=2)
@@ -160,7 +159,7 @@ async def test_the_same_name_may_be_another_deed(world: World, channel: str) -> 
     assert len(await deeds(world)) == 2
 
 
-@CHANNELS
+@PAIRS
 async def test_the_receipt_opens_it_elsewhere_and_withdraws_it(world: World, channel: str) -> None:
     code = await send_now(await world.citizen(channel))
     other = await world.citizen("webchat" if channel == "telegram" else "telegram", number=2)
@@ -173,7 +172,7 @@ async def test_the_receipt_opens_it_elsewhere_and_withdraws_it(world: World, cha
     assert "đã rút lại" in await other.says(code)
 
 
-@CHANNELS
+@PAIRS
 async def test_erasing_takes_the_words_the_files_and_the_lines(world: World, channel: str) -> None:
     citizen = await world.citizen(channel)
     await to_the_words(citizen)
@@ -197,7 +196,7 @@ async def test_erasing_takes_the_words_the_files_and_the_lines(world: World, cha
     assert "đã được xóa" in await citizen.says(code[0])
 
 
-@CHANNELS
+@PAIRS
 async def test_back_cancel_and_home_work_and_a_draft_survives(world: World, channel: str) -> None:
     citizen = await world.citizen(channel)
     await to_the_words(citizen)
@@ -214,7 +213,7 @@ async def test_back_cancel_and_home_work_and_a_draft_survives(world: World, chan
         assert all("deed" not in data for data in await session.scalars(select(Contact.data)))
 
 
-@CHANNELS
+@PAIRS
 async def test_a_poster_names_its_unit_and_the_report_remembers_it(
     world: World, channel: str
 ) -> None:
@@ -238,7 +237,7 @@ async def test_a_poster_names_its_unit_and_the_report_remembers_it(
     assert "Câu 1/8" in await unknown.says("/start d-KHONG-CO")
 
 
-@CHANNELS
+@PAIRS
 async def test_one_answer_is_changed_and_read_back_again(world: World, channel: str) -> None:
     citizen = await world.citizen(channel)
     await to_the_words(citizen)
@@ -251,7 +250,7 @@ async def test_one_answer_is_changed_and_read_back_again(world: World, channel: 
     assert (await told(world, report)).name == "Lê Thị Khác"
 
 
-@CHANNELS
+@PAIRS
 async def test_a_place_nobody_knows_is_kept_as_it_was_said(world: World, channel: str) -> None:
     citizen = await world.citizen(channel)
     await citizen.says("/viectot")

@@ -7,15 +7,16 @@ from sqlalchemy import select
 
 from storage.models.deeds import Deed, DeedReport
 from storage.models.office import Officer
+from tests.cast import PAIRS
 from tests.deadlines.cast import MONDAY
 from tests.deeds.test_checking import _link
-from tests.deeds.test_dialogue import CHANNELS, CODE, WORDS
+from tests.deeds.test_dialogue import CODE, WORDS
 from tests.officers.staff import officer as staff_officer
 from tests.officers.staff import other_office
 from tests.world import World
 
 
-@CHANNELS
+@PAIRS
 async def test_an_officer_writes_it_down_and_the_citizen_follows_it_by_a_fresh_code(
     world: World, channel: str
 ) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from storage.models.deeds import Deed, DeedRepeat, DeedState
+from tests.cast import PAIRS
 from tests.deadlines.cast import MONDAY
 from tests.deeds.shown import exemplar
-from tests.deeds.test_dialogue import CHANNELS, CODE, WORDS
+from tests.deeds.test_dialogue import CODE, WORDS
 from tests.world import World
 
 TITLE = "Tổ 3 góp công làm cầu qua mương"
@@ -23,7 +24,7 @@ async def shown(world: World) -> str:
         return deed.id
 
 
-@CHANNELS
+@PAIRS
 async def test_a_link_opens_the_card_and_what_was_done_after_it_is_tied_to_it(
     world: World, channel: str
 ) -> None:
@@ -46,7 +47,7 @@ async def test_a_link_opens_the_card_and_what_was_done_after_it_is_tied_to_it(
     assert told.state == DeedState.RECEIVED, "it is checked like any other"
 
 
-@CHANNELS
+@PAIRS
 async def test_the_newest_are_listed(world: World, channel: str) -> None:
     citizen = await world.citizen(channel)
     assert "Chưa có gương nào" in await citizen.says("/guong")

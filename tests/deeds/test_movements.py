@@ -17,11 +17,10 @@ from storage.models.deadlines import Duty, DutyState, Movement
 from storage.models.deeds import Deed, DeedState, Stage
 from storage.models.figures import DutyInMovement
 from storage.models.office import Act
-from tests.cast import Citizen
+from tests.cast import PAIRS, Citizen
 from tests.deadlines.handing_in import duty, newest_contact, owing
 from tests.deeds.ground import NOW, Deeds
 from tests.deeds.test_checking import told_deed
-from tests.deeds.test_dialogue import CHANNELS
 from tests.desk import Desk
 from tests.officers.staff import officer as staff_officer
 from tests.officers.staff import other_office
@@ -44,7 +43,7 @@ async def the_deed(world: World) -> Deed:
 # Deeds in a movement
 
 
-@CHANNELS
+@PAIRS
 async def test_an_officer_puts_a_deed_into_a_movement_and_takes_it_out(
     world: World, channel: str
 ) -> None:
@@ -73,7 +72,7 @@ async def _card(person: Citizen) -> str:
     return await person.taps("Phong trào “Cả nước chung sức")
 
 
-@CHANNELS
+@PAIRS
 async def test_a_citizen_reads_movements_and_puts_nothing_in(world: World, channel: str) -> None:
     cast = await told_deed(world, channel)
     card = await _card(cast.citizen)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
-from bot.clock import load_calendar
+from bot.clock import VIETNAM, load_calendar
 from bot.replies import UserError
 from handlers.deeds import morning, nurture, people
 from storage.models.deeds import (
@@ -20,12 +20,12 @@ from storage.models.deeds import (
 from storage.models.office import Officer
 from storage.models.traffic import OutboxMessage
 from storage.models.units import Member, MemberRank, Unit
+from tests.cast import PAIRS
 from tests.consultations.opinions import contact_of
 from tests.deadlines.cast import MONDAY, joins
 from tests.deeds.ground import NOW, VAULT, Deeds
 from tests.deeds.staged import presses, put
 from tests.deeds.test_checking import UNIT, Cast, sees, the_deed, told_deed
-from tests.deeds.test_dialogue import CHANNELS
 from tests.pictures import jpeg
 from tests.world import World
 
@@ -43,7 +43,7 @@ async def given_to_the_unit(world: World, cast: Cast) -> Deed:
     return await the_deed(world)
 
 
-@CHANNELS
+@PAIRS
 async def test_a_unit_plans_notes_and_ends_in_chat_and_the_teller_hears(
     world: World, channel: str
 ) -> None:
@@ -213,3 +213,37 @@ async def test_a_milestone_is_reached_once_and_a_plan_lies_ahead(deeds: Deeds) -
     with pytest.raises(UserError) as refused:
         await nurture.reach(deeds.session, VAULT, hand, row, "Lần nữa", [], NOW)
     assert refused.value.reply.key == "deed_nurture-reached"
+
+
+async def test_a_unit_hears_once_on_the_morning_of_a_milestone_and_before_a_day_off(
+    sqlite_world: World,
+) -> None:
+    world = sqlite_world
+    cast = await told_deed(world, "webchat")
+    deed = await given_to_the_unit(world, cast)
+    saturday = date(2027, 3, 20)
+    async with world.base.db.transaction() as session:
+        session.add(DeedMilestone(deed_id=deed.id, due_on=saturday, made_at=MONDAY))
+    counts = []
+    for day, hour in ((18, 9), (19, 5), (19, 9), (19, 15), (20, 9), (22, 9)):
+        now = datetime(2027, 3, day, hour, tzinfo=VIETNAM)
+        world.stopped_at = now
+        async with world.base.db.transaction() as session:
+            counts.append(await morning.tell_units(session, world.base.vault, now))
+    assert counts == [0, 0, 1, 0, 0, 0]
+    assert "đến hẹn một mốc" in await sees(world, cast.clerk)
+    assert "Hoàng Văn Kèm" in await cast.clerk.taps("Xã Bảo Lạc")
+
+
+async def test_of_what_is_reached_or_no_longer_nurtured_no_unit_hears(sqlite_world: World) -> None:
+    world = sqlite_world
+    cast = await told_deed(world, "webchat")
+    deed = await given_to_the_unit(world, cast)
+    now = datetime(2027, 3, 19, 9, tzinfo=VIETNAM)
+    async with world.base.db.transaction() as session:
+        done = DeedMilestone(deed_id=deed.id, due_on=now.date(), made_at=MONDAY, reached_at=MONDAY)
+        session.add(done)
+        assert await morning.tell_units(session, world.base.vault, now) == 0
+        done.reached_at = None
+        (await session.get_one(Deed, deed.id)).state = DeedState.SUMMARISED
+        assert await morning.tell_units(session, world.base.vault, now) == 0

@@ -21,9 +21,9 @@ from handlers.deeds.figures import export, praised
 from handlers.deeds.figures.chat import drawing
 from storage.models.consultations import Award
 from storage.models.deeds import DeedForm, DeedInGroup, DeedState
+from tests.cast import PAIRS
 from tests.deadlines.ground import MADE, Ground
 from tests.deeds.ground import FORM, Deeds
-from tests.deeds.test_dialogue import CHANNELS
 from tests.desk import Desk
 from tests.officers.staff import officer as staff_officer
 from tests.world import World
@@ -186,7 +186,7 @@ async def test_the_page_says_its_period_when_it_was_made_and_what_is_counted(
     assert "Who is praised" in await page(furnished, "/aiduockhen?lang=en")
 
 
-@CHANNELS
+@PAIRS
 async def test_an_officer_asks_in_chat_and_gets_a_picture_and_the_words(
     world: World, channel: str
 ) -> None:

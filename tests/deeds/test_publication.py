@@ -21,7 +21,7 @@ from storage.models.deeds import (
 )
 from storage.models.office import Act, Officer
 from storage.models.traffic import OutboxMessage
-from tests.cast import Citizen
+from tests.cast import PAIRS, Citizen
 from tests.consultations.opinions import acts
 from tests.deadlines.cast import MONDAY
 from tests.deeds.publishing import (
@@ -36,7 +36,6 @@ from tests.deeds.publishing import (
     writes,
 )
 from tests.deeds.test_checking import sees
-from tests.deeds.test_dialogue import CHANNELS
 from tests.officers.staff import officer, other_office
 from tests.world import World
 
@@ -61,7 +60,7 @@ def page(world: World, deed_id: str) -> str:
     return f"{world.links}/guong/{deed_id}"
 
 
-@CHANNELS
+@PAIRS
 async def test_two_officers_publish_from_their_chats_and_the_witness_hears(
     world: World, channel: str
 ) -> None:

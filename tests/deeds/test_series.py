@@ -15,12 +15,11 @@ from sqlalchemy import func, select
 from bot import i18n
 from bot.intake import explain
 from handlers.deeds import forms, series
-from handlers.deeds.series_chat import TEMPLATE
 from storage.models.deeds import Deed, DeedReport, Relation
 from storage.models.units import Unit
+from tests.cast import PAIRS
 from tests.deeds.ground import NOW, Deeds
 from tests.deeds.test_checking import UNIT, told_deed
-from tests.deeds.test_dialogue import CHANNELS
 from tests.world import World
 
 WORDS = "Mười năm nay dạy chữ không lấy tiền cho trẻ em trong bản, mỗi tuần ba buổi tối."
@@ -128,10 +127,10 @@ async def test_the_template_is_read_back_in_either_language(
     assert [told.field_code for _, told in filled.rows] == [form.fields[0].code]
 
 
-@CHANNELS
+@PAIRS
 async def test_a_unit_sends_a_mended_list_and_follows_each(world: World, channel: str) -> None:
     cast = await told_deed(world, channel, words=WORDS)
-    async with ClientSession() as http, http.get(f"{world.links}{TEMPLATE}") as response:
+    async with ClientSession() as http, http.get(f"{world.links}{series.TEMPLATE}") as response:
         assert response.status == 200
         assert (await response.read()).startswith(b"PK")
     assert f"{UNIT} kể nhiều gương" in await cast.clerk.says("/danhsachviectot")

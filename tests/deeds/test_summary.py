@@ -14,11 +14,11 @@ from storage.models.consultations import Award
 from storage.models.deadlines import Duty, DutyState, Work
 from storage.models.deeds import DeedNurture, DeedState, DeedSummary, SubjectKind
 from storage.models.units import Unit
+from tests.cast import PAIRS
 from tests.deadlines.cast import MONDAY, owing
 from tests.deeds.ground import NOW, VAULT, Deeds
 from tests.deeds.staged import presses, put
 from tests.deeds.test_checking import UNIT, sees, the_deed, told_deed
-from tests.deeds.test_dialogue import CHANNELS
 from tests.deeds.test_nurture import given_to_the_unit
 from tests.world import World
 
@@ -32,7 +32,7 @@ async def compares(world: World, award: str) -> None:
         await session.execute(update(Award).where(Award.name_vi == award).values(verified=True))
 
 
-@CHANNELS
+@PAIRS
 async def test_a_unit_sums_up_and_its_registration_is_to_include_it(
     world: World, channel: str
 ) -> None:

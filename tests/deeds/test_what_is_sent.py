@@ -18,8 +18,8 @@ from bot.media import MAX_FILE_BYTES
 from handlers.deeds.forms import Told
 from storage.models.office import Act
 from storage.models.traffic import StoredFile
-from tests.cast import Citizen, TelegramCitizen, WebCitizen
-from tests.deeds.test_dialogue import CHANNELS, CODE, WORDS, reports, told
+from tests.cast import CHANNELS, PAIRS, Citizen, TelegramCitizen, WebCitizen
+from tests.deeds.test_dialogue import CODE, WORDS, reports, told
 from tests.officers.staff import officer as staff_officer
 from tests.pictures import jpeg
 from tests.test_media import GPS, film, opus, pdf, photo_from_a_phone, png, word_file
@@ -254,7 +254,7 @@ async def test_a_forwarded_message_is_nobodys_name(sqlite_world: World) -> None:
 # Words
 
 
-@CHANNELS
+@PAIRS
 async def test_a_message_as_long_as_telegram_allows_is_kept_whole(
     world: World, channel: str
 ) -> None:
@@ -301,7 +301,7 @@ async def test_a_long_answer_to_a_short_question_is_part_of_the_story(
     assert (kept.name, kept.what) == ("Bác Tư Ví Dụ", story.strip())
 
 
-@CHANNELS
+@PAIRS
 async def test_letters_in_pieces_and_turned_around_are_stored_plain(
     world: World, channel: str
 ) -> None:

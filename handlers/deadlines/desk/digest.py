@@ -24,10 +24,10 @@ from bot.clock import (
 )
 from bot.replies import Arg, Picture, Reply, choice
 from bot.vault import Vault
-from handlers.deadlines.desk import digest_chat, standing
+from handlers.deadlines.desk import standing
 from handlers.deadlines.desk.standing import Standing
 from handlers.deadlines.duties import DUE_AT
-from handlers.deadlines.reminders import passing, settle
+from handlers.deadlines.reminders import missed, passing, settle
 from storage.models.deadlines import (
     OPEN_DUTIES,
     Audience,
@@ -260,7 +260,7 @@ def words(morning: Morning, locale: str) -> Reply:
     )
     if not morning.missed:
         return told
-    opened = digest_chat.opening(morning.since, morning.now)
+    opened = missed.opening(morning.since, morning.now)
     return told.offering(choice("digest-missed-button", opened))
 
 

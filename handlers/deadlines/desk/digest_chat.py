@@ -25,11 +25,6 @@ def router() -> Router:
     return chat
 
 
-def opening(since: datetime, until: datetime, page: int = 0) -> str:
-    """The press that opens the list of what was missed in (since, until]."""
-    return f"dg:missed:{int(since.timestamp())}:{int(until.timestamp()) + 1}:{page}"
-
-
 async def show_missed(query: CallbackQuery, desk: Desk) -> Reply:
     since, until, page = _read(query.data or "", desk.now)
     office_id = desk.officer.office_id

@@ -5,9 +5,7 @@ Every step makes sure of the unit again: `current` asks whether this contact is 
 
 from __future__ import annotations
 
-import json
-from base64 import b64decode, b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -24,19 +22,23 @@ from bot.config import Settings
 from bot.contacts import Contact
 from bot.media import FileStore
 from bot.replies import Choice, Reply, Until, UserError, Word, choice, link, reply
-from bot.vault import Unreadable, Vault
+from bot.vault import Vault
 from handlers.deadlines import duties, people
 from handlers.deadlines.people import Post
 from handlers.deadlines.registration import forms, service
+from handlers.deadlines.registration.drafts import (
+    DRAFTS,
+    Draft,
+    draft_in,
+    with_draft,
+    without_draft,
+)
 from handlers.deadlines.registration.forms import Answers, Form, Option
 from handlers.deadlines.registration.service import Owing
 from storage.models.deadlines import DutyState, Work
 from storage.models.traffic import StoredFile
 
 PAGE = 20
-MOST_DRAFTS = 12
-"""One contact's; the oldest makes room."""
-_DRAFTS = "registration_drafts"
 _OPEN = "registration"
 """The duty whose card was opened last, in a contact's data."""
 MORE_DAYS = (3, 7, 14)
@@ -70,20 +72,6 @@ class Filing(StatesGroup):
 
 
 STATES = {state.state: state for state in Filing.__states__}
-
-
-@dataclass
-class Draft:
-    """What was filled in so far. It lies sealed in the contact's data: it names people."""
-
-    duty_id: str
-    seen: int
-    """The version that it began with."""
-    at: str = ""
-    """The title or movement that is asked about now; the day that is asked for."""
-    answers: Answers = field(default_factory=Answers)
-    before: Answers | None = None
-    """What stood there before a file took its place."""
 
 
 @dataclass
@@ -130,44 +118,16 @@ async def draft_of(turn: Turn, duty_id: str) -> Draft | None:
     return draft_in(turn.vault, turn.contact.id, await turn.state.get_data(), duty_id)
 
 
-def draft_in(vault: Vault, contact_id: int, data: Mapping[str, Any], duty_id: str) -> Draft | None:
-    """Out of a contact's data, wherever that was read."""
-    sealed = data.get(_DRAFTS, {}).get(duty_id)
-    if not sealed:
-        return None
-    try:
-        raw = vault.unseal_system(b64decode(sealed), _place(contact_id))
-    except Unreadable:
-        return None
-    plain = json.loads(raw)
-    read = {
-        name: forms.answers_of(plain[name]) for name in ("answers", "before") if plain.get(name)
-    }
-    return Draft(**{**plain, **read})
-
-
 async def keep(turn: Turn, draft: Draft) -> None:
-    """The newest last, so that the oldest makes room."""
-    before = forms.dump_answers(draft.before) if draft.before else None
-    plain = {**vars(draft), "answers": forms.dump_answers(draft.answers), "before": before}
-    raw = json.dumps(plain, ensure_ascii=False).encode()
-    sealed = b64encode(turn.vault.seal_system(raw, _place(turn.contact.id))).decode()
-    drafts = (await turn.state.get_data()).get(_DRAFTS, {})
-    kept = {key: one for key, one in drafts.items() if key != draft.duty_id}
-    newest = dict(list(kept.items())[-(MOST_DRAFTS - 1) :])
-    await turn.state.update_data({_DRAFTS: {**newest, draft.duty_id: sealed}})
-
-
-def _place(contact_id: int) -> str:
-    return f"registration-draft:{contact_id}"
+    data = await turn.state.get_data()
+    await turn.state.update_data({DRAFTS: with_draft(turn.vault, turn.contact.id, data, draft)})
 
 
 async def drop(turn: Turn, duty_id: str, *, with_files: bool) -> None:
     """Forgets a draft; its files too, unless they were handed in."""
     draft = await draft_of(turn, duty_id)
     data = await turn.state.get_data()
-    kept = {key: one for key, one in data.get(_DRAFTS, {}).items() if key != duty_id}
-    await turn.state.set_data({**data, _DRAFTS: kept})
+    await turn.state.set_data({**data, DRAFTS: without_draft(data, duty_id)})
     if draft and with_files and draft.answers.files:
         owing = await service.hold(turn.session, turn.contact.id, duty_id)
         handed = await service.handed_in(turn.session, turn.vault, owing.duty)

@@ -22,6 +22,11 @@ STATES = (ReminderState.EXPIRED, ReminderState.FAILED, ReminderState.IN_DOUBT)
 MOST_PEOPLE = 2
 
 
+def opening(since: datetime, until: datetime, page: int = 0) -> str:
+    """The press that opens the list of what was missed in (since, until]."""
+    return f"dg:missed:{int(since.timestamp())}:{int(until.timestamp()) + 1}:{page}"
+
+
 @dataclass(frozen=True)
 class Missed:
     """One row of the ledger."""

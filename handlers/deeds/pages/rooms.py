@@ -24,7 +24,6 @@ from bot.web.server import download, locale_of, own_session, page, services, ses
 from handlers.deeds import cards, forms, reading, series, service, stages
 from handlers.deeds.forms import Told
 from handlers.deeds.reading import Reading
-from handlers.deeds.series_chat import TEMPLATE
 from storage.models.deeds import Deed, DeedFile, DeedReport
 from storage.models.people import Person
 from storage.models.traffic import StoredFile
@@ -46,7 +45,7 @@ async def show_standing(request: web.Request) -> web.Response:
     return page(request, "deeds/standing.html", found=found, state=state, stage=stage)
 
 
-@routes.get(TEMPLATE)
+@routes.get(series.TEMPLATE)
 async def give_template(request: web.Request) -> web.Response:
     form, locale = await forms.form_of(session_of(request)), locale_of(request)
     written, say = io.BytesIO(), partial(i18n.say, locale)

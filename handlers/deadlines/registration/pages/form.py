@@ -30,12 +30,12 @@ from bot.uploads import RefusedUpload
 from bot.web.posted import Posted, add_files, admit_file, read_form
 from bot.web.server import locale_of, own_session, page, services, session_of
 from handlers.deadlines.registration import forms, links, service, spreadsheet
+from handlers.deadlines.registration.drafts import draft_in
 from handlers.deadlines.registration.forms import Answers, Form
 from handlers.deadlines.registration.limits import HANDED_IN
 from handlers.deadlines.registration.pages import fields
 from handlers.deadlines.registration.pages.fields import Errors, Filled
 from handlers.deadlines.registration.service import Owing
-from handlers.deadlines.registration.steps import draft_in
 from storage.models.deadlines import Work
 from storage.models.people import Contact
 from storage.models.traffic import StoredFile
