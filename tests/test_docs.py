@@ -9,12 +9,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from aiogram import Router
+from aiogram.filters import Command
 from pydantic import SecretStr
 from sqlalchemy import text
 
 import bot.__main__ as command_line
 import dev
-from bot import verbs
+import handlers
+from bot import i18n, verbs
 from bot.channels.telegram_door import TelegramDoor
 from bot.config import PREFIX, Settings
 from bot.vault import Vault
@@ -200,6 +203,81 @@ def test_every_test_named_in_the_threats_exists() -> None:
         or not re.search(rf"def {name}\(", (ROOT / file).read_text(encoding="utf-8"))
     ]
     assert missing == []
+
+
+# The officers' guides
+
+GUIDES = [page for page in PAGES if page.startswith("docs/officers")]
+DEEDS = "docs/officers-deeds.vi.md"
+
+
+def listened_to(router: Router) -> Iterator[set[str]]:
+    """The names of each command, in both languages."""
+    for handler in router.message.handlers:
+        for one in handler.filters or ():
+            if isinstance(one.callback, Command):
+                yield {str(name) for name in one.callback.commands}
+    for included in router.sub_routers:
+        yield from listened_to(included)
+
+
+def chat_commands(page: str) -> set[str]:
+    return set(re.findall(r"`/([a-z]+)(?=[` ])", PAGES[page]))
+
+
+@pytest.mark.parametrize("page", GUIDES)
+def test_every_command_of_the_chat_in_a_guide_is_listened_to(page: str) -> None:
+    known = set().union(*(names for one in handlers.routers() for names in listened_to(one)))
+    assert chat_commands(page)
+    assert chat_commands(page) - known == set()
+
+
+def test_every_command_of_good_deeds_is_in_their_guide() -> None:
+    deeds = [name for name in handlers.CHATS if name.startswith("handlers.deeds.")]
+    asked = [names for one in handlers.routers(deeds) for names in listened_to(one)]
+    told = chat_commands(DEEDS) | {"start"}
+    assert len(asked) > 10
+    assert [names for names in asked if not names & told] == []
+
+
+def labels() -> set[str]:
+    """Of buttons and links, as the catalogue has them; "…" stands for what is filled in."""
+    return {
+        re.sub(r"{\w+}", "…", sentence)
+        for key, forms in i18n.catalogue("vi").sentences.items()
+        if key.endswith(("-button", "-link"))
+        for sentence in forms
+    }
+
+
+def test_every_button_in_the_guide_to_good_deeds_is_called_so() -> None:
+    """What is bold there is a button."""
+    bold = {" ".join(one.split()) for one in re.findall(r"\*\*(.+?)\*\*", PAGES[DEEDS], re.DOTALL)}
+    assert len(bold) > 60
+    assert bold - labels() == set()
+
+
+def shapes() -> list[re.Pattern[str]]:
+    """Every line that we say; what is filled in may be anything."""
+    said = {
+        line
+        for forms in i18n.catalogue("vi").sentences.values()
+        for sentence in forms
+        for line in sentence.splitlines()
+    }
+    return [
+        re.compile(re.sub(r"\\{\w+\\}", ".+", re.escape(line)))
+        for line in said
+        if re.search(r"\w{2}", re.sub(r"{\w+}", "", line))
+    ]
+
+
+def test_every_message_shown_in_the_guide_to_good_deeds_is_one_of_ours() -> None:
+    shown = {line for block in blocks(PAGES[DEEDS], "text") for line in block.splitlines() if line}
+    ours = {line for line in shown if any(one.fullmatch(line) for one in shapes())}
+    addresses = {line for line in shown if line.startswith("https://")}
+    assert len(ours) > 10
+    assert shown - ours - addresses == set()
 
 
 # What else is quoted
