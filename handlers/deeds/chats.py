@@ -15,6 +15,7 @@ from handlers.deeds import (
     publication_chat,
     review_chat,
     series_chat,
+    sorting_chat,
     summary_chat,
 )
 from handlers.deeds.check_chat import Checking
@@ -43,8 +44,9 @@ def router() -> Router:
         )
     )
     deeds.include_routers(
-        review_chat.router(), consent_chat.router(), check_chat.router(), nurture_chat.router(),
-        summary_chat.router(), publication_chat.router(), exemplar_chat.router(),
-        entry_chat.router(), series_chat.router(), figures.router(), telling.router(),
+        review_chat.router(), sorting_chat.router(), consent_chat.router(),
+        check_chat.router(), nurture_chat.router(), summary_chat.router(),
+        publication_chat.router(), exemplar_chat.router(), entry_chat.router(),
+        series_chat.router(), figures.router(), telling.router(),
     )  # fmt: skip
     return deeds

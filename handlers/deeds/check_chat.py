@@ -10,6 +10,7 @@ clerk: /xacminh          bot: everything that waits for an answer
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 from aiogram import F, Router
 from aiogram.filters import Command, StateFilter
@@ -17,8 +18,8 @@ from aiogram.fsm.state import State, StatesGroup
 from aiogram.types import CallbackQuery, Message
 
 from bot.receipts import tidy_code
-from bot.replies import Choice, Reply, Until, UserError, Word, choice, link, reply
-from handlers.deeds import checking, reading, service, writing
+from bot.replies import Choice, Picture, Reply, Until, UserError, Word, choice, link, reply
+from handlers.deeds import checking, people, reading, service, writing
 from handlers.deeds.checking import Asked
 from handlers.deeds.naming import field_in_words, in_short, place_in_words
 from handlers.deeds.reading import Reading
@@ -26,6 +27,7 @@ from handlers.deeds.steps import HELP, HOME, Turn, give_turn
 from storage.models.deeds import CheckAnswer
 
 Event = Message | CallbackQuery
+MOST_POSTERS = 5
 LIST = choice("deed_check-list-button", "vx:list")
 
 
@@ -39,6 +41,7 @@ def router() -> Router:
     chat.message.register(list_checks, Command("xacminh", "check"))
     press = chat.callback_query.register
     press(list_checks, F.data == "vx:list")
+    press(show_poster, F.data == "vx:poster")
     press(open_one, F.data.startswith("vx:o:"))
     press(choose, F.data.startswith("vx:a:"))
     press(send, F.data == "vx:send", Checking.saying)
@@ -55,8 +58,10 @@ def router() -> Router:
 async def list_checks(_: Event, turn: Turn) -> Reply:
     await writing.leave(turn)
     found = await checking.open_checks(turn.session, turn.contact.id)
+    posts = await people.posts(turn.session, turn.contact.id)
+    poster = [choice("deed_check-poster-button", "vx:poster")] if posts else []
     if not found:
-        return reply("deed_check-none").offering((HOME,), HELP)
+        return reply("deed_check-none").offering(*poster, (HOME,), HELP)
     answer = reply("deed_check-list", n=len(found))
     for one in found:
         place = await in_short(turn.session, one.deed, turn.contact.locale)
@@ -66,7 +71,22 @@ async def list_checks(_: Event, turn: Turn) -> Reply:
                 due=Until(one.check.due_at),
             )
         )  # fmt: skip
-    return answer.offering((HOME,), HELP)
+    return answer.offering(*poster, (HOME,), HELP)
+
+
+async def show_poster(_: CallbackQuery, turn: Turn) -> Reply:
+    """What a unit prints and puts up: who scans it tells of a good deed there."""
+    posts = (await people.posts(turn.session, turn.contact.id))[:MOST_POSTERS]
+    if not posts:
+        raise UserError("deed_check-not-yours").offering(LIST, HOME)
+    parts = []
+    for post in posts:
+        page = f"{turn.links}/viectot?unit={quote(post.unit.code)}"
+        picture = Picture("qr", page, "deed_check-poster-alt")
+        told = {"unit": post.unit.name, "page": page}
+        parts.append(Reply("deed_check-poster", told, picture=picture))
+    last = parts[-1].offering(LIST, (HOME,), HELP)
+    return last if len(parts) == 1 else parts[0].followed_by(*parts[1:-1], last)
 
 
 async def open_one(query: CallbackQuery, turn: Turn) -> Reply:

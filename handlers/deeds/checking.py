@@ -32,6 +32,7 @@ from storage.models.units import MemberRank, Unit, UnitKind
 
 WAITING = (DeedState.RECEIVED, DeedState.UNCHECKABLE, DeedState.CONFIRMED)
 """What an officer must decide on next."""
+ENDED = (DeedState.NOT_CONFIRMED, DeedState.REJECTED)
 USUAL_DAYS = 5
 """Working days a unit has to answer, unless the office says otherwise."""
 OFTEN_DAYS = (3, 5, 10, 15)
@@ -66,6 +67,30 @@ async def queue(session: AsyncSession, officer: Officer) -> list[Waiting]:
         .order_by(Deed.urgent.desc(), Deed.made_at)
     )  # fmt: skip
     return [Waiting(deed, tellers) for deed, tellers in rows]
+
+
+async def being_checked(session: AsyncSession, officer: Officer) -> list[tuple[Deed, DeedCheck]]:
+    """What units are asked and have not answered, the soonest to be due first."""
+    rows = await session.execute(
+        select(Deed, DeedCheck)
+        .join(DeedCheck, DeedCheck.deed_id == Deed.id)
+        .where(
+            Deed.office_id == officer.office_id, Deed.state == DeedState.CHECKING,
+            DeedCheck.answered_at.is_(None), DeedCheck.called_back_at.is_(None),
+        )
+        .order_by(DeedCheck.due_at)
+    )  # fmt: skip
+    return [(deed, check) for deed, check in rows]
+
+
+async def gone_no_further(session: AsyncSession, officer: Officer) -> Sequence[Deed]:
+    """Not confirmed, or rejected: either may be taken up again. The newest first."""
+    found = await session.scalars(
+        select(Deed)
+        .where(Deed.office_id == officer.office_id, Deed.state.in_(ENDED))
+        .order_by(Deed.state_at.desc())
+    )
+    return found.all()
 
 
 async def held(session: AsyncSession, officer: Officer, deed_id: str) -> Deed:
@@ -171,6 +196,26 @@ async def reject(
     if check is not None:
         check.called_back_at = now
     await news.tell_tellers(session, vault, deed, now)
+
+
+async def begin_again(
+    session: AsyncSession, vault: Vault, officer: Officer, deed: Deed, reason: str, now: datetime,
+    *, seen: int,
+) -> None:  # fmt: skip
+    """Calls a check back, of which the unit is told; or takes up again what was rejected. It waits
+    for the office then as it did at first. Raises UserError."""
+    words = checked_reason(reason)
+    await stages.hold(session, deed, seen)
+    check = await stages.open_check(session, deed)
+    if check is not None and stages.may_become(deed, DeedState.RECEIVED):
+        check.called_back_at = now
+        await session.flush()
+        told = reply("deed_check-called-back")
+        clerks = await people.chats_of(session, check.unit_id, *people.CLERKS)
+        key = f"deed-check-back:{check.id}"
+        await news.tell_each(session, vault, clerks.values(), told, now, key)
+    actor = f"officer:{officer.id}"
+    await stages.become(session, deed, DeedState.RECEIVED, actor, now, reason=words)
 
 
 def checked_reason(text: str) -> str:
@@ -302,7 +347,7 @@ async def escalate(session: AsyncSession, vault: Vault, now: datetime) -> int:
         check.escalated_at = now
         stages.note(session, now, "clock", "escalate check", deed.id, check.id)
         due = Until(check.due_at)
-        heads = await people.chats_of(session, unit.id, MemberRank.HEAD)
+        heads = await people.chats_of(session, unit.id, MemberRank.HEAD, willing=True)
         told = reply("deed_check-overdue-head", unit=unit.name, due=due).offering(
             choice("deed_check-open-button", f"vx:o:{check.id}")
         )

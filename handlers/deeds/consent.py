@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.replies import UserError
 from bot.vault import Vault
-from handlers.deeds import forms, publication, stages
+from handlers.deeds import forms, publication, spreading, stages
 from handlers.deeds.service import CONSENT_PAPER, CONSENT_WITHDRAWN
 from storage.models.deeds import Deed, DeedFile, DeedState, Known, SubjectKind
 from storage.models.office import Officer
@@ -86,6 +86,7 @@ async def record(
     stages.note(session, now, actor, f"consent {whose} {said}", deed.id)
     await session.flush()
     if said is Known.NO and deed.state == DeedState.PUBLISHED:
+        await spreading.recall(session, deed, now)
         await publication.take_down(session, vault, deed, actor, CONSENT_WITHDRAWN, now)
 
 

@@ -27,7 +27,7 @@ from bot.clock import (
 )
 from bot.replies import Reply, choice, reply
 from bot.vault import Vault
-from handlers.deeds import checking, nurture, people
+from handlers.deeds import checking, news, nurture, people
 from handlers.deeds.naming import in_short
 from handlers.deeds.nurture import Silent
 from storage.models.deeds import Deed, DeedCheck
@@ -96,13 +96,12 @@ async def tell_units(session: AsyncSession, vault: Vault, now: datetime) -> int:
         due.setdefault(unit_id, {})[deed.id] = deed
     told = 0
     for unit_id, deeds in due.items():
-        for member_id, contact_id in (
-            await people.chats_of(session, unit_id, *people.CLERKS)
-        ).items():
-            key = f"deed-milestones:{member_id}:{today}"
-            if not await _was_told(session, key):
+        clerks = await people.chats_of(session, unit_id, *people.CLERKS, willing=True)
+        for contact_id in clerks.values():
+            key = f"deed-milestones:{today}"
+            if not await _was_told(session, f"{key}:{contact_id}"):
                 message = await _milestones(session, list(deeds.values()), contact_id)
-                outbox.tell(session, vault, contact_id, message, due_at=now, dedupe_key=key)
+                await news.tell_each(session, vault, [contact_id], message, now, key)
                 told += 1
     return told
 
@@ -158,8 +157,10 @@ async def _words(session: AsyncSession, morning: Morning, officer: Officer) -> R
     )
     lines = [i18n.say(locale, key, n=n) for key, n in counted if n]
     ways = []
-    if morning.waiting or morning.late:
+    if morning.waiting:
         ways.append(choice("deed_review-list-button", "vd:list"))
+    if morning.late:
+        ways.append(choice("deed_news-late-button", "vd:checked"))
     if morning.silent:
         names = "; ".join(dict.fromkeys(one.unit.name for one in morning.silent[:MOST_NAMED]))
         lines.append(

@@ -74,7 +74,7 @@ async def tell_tellers(
 
 async def _step(session: AsyncSession, vault: Vault, deed: Deed, report_id: str) -> Reply:
     unit = await session.get(Unit, deed.unit_id) if deed.unit_id else None
-    reason = await service.reason_of(session, vault, deed)
+    reason = await service.told_reason(session, vault, deed)
     news = reply(
         f"deed_news-{DeedState(deed.state)}", unit=unit.name if unit else "—", reason=reason or "—"
     )

@@ -73,8 +73,13 @@ def has_in_hand(deed: Deed, unit_id: str) -> bool:
     return deed.unit_id == unit_id and deed.state in IN_HAND
 
 
-async def chats_of(session: AsyncSession, unit_id: str, *ranks: MemberRank) -> dict[str, int]:
-    """Member → the chat in which they are reached first; who has none left is left out."""
+async def chats_of(
+    session: AsyncSession, unit_id: str, *ranks: MemberRank, willing: bool = False
+) -> dict[str, int]:
+    """Member → the chat in which they are reached first; who has none left is left out.
+
+    `willing`: without who wants no reminder. What the office asks of a unit is none.
+    """
     found = await session.execute(
         select(Member.id, MemberAddress.contact_id)
         .join(MemberAddress, MemberAddress.member_id == Member.id)
@@ -82,6 +87,7 @@ async def chats_of(session: AsyncSession, unit_id: str, *ranks: MemberRank) -> d
         .where(
             Member.unit_id == unit_id, Member.rank.in_(ranks), Member.left_at.is_(None),
             MemberAddress.unreachable_at.is_(None), Contact.blocked.is_(False),
+            *([WILLING] if willing else []),
         )
         .order_by(MemberAddress.added_at.desc())
     )  # fmt: skip

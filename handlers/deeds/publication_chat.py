@@ -24,9 +24,11 @@ from bot.replies import Choice, Picture, Reply, UserError, Word, choice, link, r
 from handlers.deeds import (
     cards,
     checking,
+    consent,
     exemplars,
     preview,
     publication,
+    sorting_chat,
     spreading,
     stages,
 )
@@ -135,7 +137,7 @@ async def _card(turn: Turn, deed: Deed) -> Reply:
         standing = await spreading.posted(turn.session, deed)
         return answer.followed_by(reply(f"exemplar-channel-{standing}").offering(
             link("exemplar-page-button", _page(turn, deed)), _zalo(deed),
-            choice("exemplar-correct-button", f"vp:w:{at}"),
+            choice("exemplar-correct-button", f"vp:w:{at}"), *_always(deed),
             choice("exemplar-unpublish-button", f"vp:x:{at}"), LIST, (HOME,), HELP,
         ))  # fmt: skip
     key = "exemplar-write-button" if words is None or not words.text else "exemplar-rewrite-button"
@@ -146,7 +148,14 @@ async def _card(turn: Turn, deed: Deed) -> Reply:
         answer = answer.offering(choice("exemplar-preview-button", f"vp:v:{deed.id}"))
     if deed.state == DeedState.PUBLISHED:
         answer = answer.offering(choice("exemplar-unpublish-button", f"vp:x:{at}"))
-    return answer.offering(LIST, (HOME,), HELP)
+    return answer.offering(*_always(deed), LIST, (HOME,), HELP)
+
+
+def _always(deed: Deed) -> list[Choice]:
+    """A refusal may come at any time, also when it is out, and so may a better word on groups."""
+    if not consent.may_record(deed):
+        return []
+    return [choice("deed_consent-button", f"vc:o:{deed.id}"), *sorting_chat.way(deed)]
 
 
 def _standing(deed: Deed, draft: DeedPublication | None, officer: Officer) -> Word:
@@ -391,7 +400,7 @@ async def confirm(query: CallbackQuery, turn: Turn, settings: Settings) -> Reply
         raise error.offering(
             choice("common-back-button", f"vp:v:{deed.id}"), LIST, (HOME,), HELP
         ) from None
-    done = reply("exemplar-confirmed")
+    done = reply("exemplar-confirmed" if is_new else "exemplar-corrected-out")
     if is_new and (channel := await _post(turn, deed, settings)):
         done = reply("exemplar-confirmed-posted", channel=channel)
     return done.offering(

@@ -17,7 +17,7 @@ from aiogram.types import CallbackQuery, Message
 
 from bot.receipts import tidy_code
 from bot.replies import Choice, Reply, Until, UserError, Word, choice, link, reply
-from handlers.deeds import checking, consent, people, reading, service, stages
+from handlers.deeds import checking, consent, people, reading, service, sorting_chat, stages
 from handlers.deeds.naming import in_short, place_in_words
 from handlers.deeds.reading import Reading
 from handlers.deeds.steps import HELP, HOME, Turn, give_turn, officer_of
@@ -34,6 +34,7 @@ LIST = choice("deed_review-list-button", "vd:list")
 class Reviewing(StatesGroup):
     unit = State()
     reason = State()
+    again = State()
 
 
 def router() -> Router:
@@ -43,6 +44,9 @@ def router() -> Router:
     press = chat.callback_query.register
     press(list_waiting, F.data == "vd:list")
     press(open_one, F.data.startswith("vd:o:"))
+    press(list_checked, F.data == "vd:checked")
+    press(list_ended, F.data == "vd:ended")
+    press(ask_why_again, F.data.startswith("vd:b:"))
     press(offer_units, F.data.startswith("vd:u:"))
     press(ask_unit, F.data.startswith("vd:q:"))
     press(choose_days, F.data.startswith("vd:n:"), Reviewing.unit)
@@ -54,15 +58,16 @@ def router() -> Router:
     plain = (F.text, ~F.text.startswith("/"), ~F.text.func(tidy_code))
     chat.message.register(find_unit, Reviewing.unit, *plain)
     chat.message.register(take_reason, Reviewing.reason, *plain)
+    chat.message.register(begin_again, Reviewing.again, *plain)
     return chat
 
 
 async def list_waiting(_: Event, turn: Turn) -> Reply:
     officer = await officer_of(turn)
     await _leave(turn)
-    found = await checking.queue(turn.session, officer)
+    found, others = await checking.queue(turn.session, officer), await _other_lists(turn, officer)
     if not found:
-        return reply("deed_review-none").offering((HOME,), HELP)
+        return reply("deed_review-none").offering(*others, (HOME,), HELP)
     answer = reply("deed_review-list", n=len(found))
     for one in found[:MOST_LISTED]:
         key = "deed_review-urgent-button" if one.deed.urgent else "deed_review-one-button"
@@ -72,7 +77,43 @@ async def list_waiting(_: Event, turn: Turn) -> Reply:
                 place=await in_short(turn.session, one.deed, turn.contact.locale),
             )
         )  # fmt: skip
-    return answer.offering((HOME,), HELP)
+    return answer.offering(*others, (HOME,), HELP)
+
+
+async def _other_lists(turn: Turn, officer: Officer) -> list[Choice]:
+    """What does not wait for the office, and can be called back or taken up again."""
+    ways = []
+    if checked := await checking.being_checked(turn.session, officer):
+        ways.append(choice("deed_review-checked-button", "vd:checked", n=len(checked)))
+    if ended := await checking.gone_no_further(turn.session, officer):
+        ways.append(choice("deed_review-ended-button", "vd:ended", n=len(ended)))
+    return ways
+
+
+async def list_checked(_: CallbackQuery, turn: Turn) -> Reply:
+    found = await checking.being_checked(turn.session, await officer_of(turn))
+    answer = reply("deed_review-checked", n=len(found))
+    for deed, check in found[:MOST_LISTED]:
+        late = check.due_at <= turn.now
+        key = "deed_review-late-one-button" if late else "deed_review-checked-one-button"
+        place = await in_short(turn.session, deed, turn.contact.locale)
+        due = Until(check.due_at)
+        answer = answer.offering(choice(key, f"vd:o:{deed.id}", place=place, due=due))
+    return answer.offering(LIST, (HOME,), HELP)
+
+
+async def list_ended(_: CallbackQuery, turn: Turn) -> Reply:
+    found = await checking.gone_no_further(turn.session, await officer_of(turn))
+    answer = reply("deed_review-ended", n=len(found))
+    for deed in found[:MOST_LISTED]:
+        answer = answer.offering(
+            choice(
+                "deed_review-ended-one-button", f"vd:o:{deed.id}",
+                place=await in_short(turn.session, deed, turn.contact.locale),
+                state=Word(f"deeds-state-{DeedState(deed.state)}"),
+            )
+        )  # fmt: skip
+    return answer.offering(LIST, (HOME,), HELP)
 
 
 async def open_one(query: CallbackQuery, turn: Turn) -> Reply:
@@ -100,7 +141,9 @@ async def _card(turn: Turn, officer: Officer, deed: Deed) -> Reply:
         for one in service.shared(rows)
     ]
     if reason := await service.reason_of(turn.session, turn.vault, deed):
-        parts.append(reply("tell-standing-reason", reason=reason))
+        units = deed.reason.startswith(service.CHECK)
+        key = "deed_review-said-unit" if units else "deed_review-said-office"
+        parts.append(reply(key, reason=reason))
     address = reading.sign(turn.vault, turn.links, Reading(f"officer:{officer.id}", deed.id))
     last = parts[-1].offering(link("deed_review-page-button", address), *_decisions(deed))
     last = last.offering(LIST, (HOME,), HELP)
@@ -114,6 +157,10 @@ def _decisions(deed: Deed) -> list[Choice]:
     ways = []
     if stages.may_become(deed, DeedState.CHECKING):
         ways.append(choice("deed_review-check-button", f"vd:u:{deed.id}:{deed.version}"))
+    if stages.may_become(deed, DeedState.RECEIVED):
+        is_out = deed.state == DeedState.CHECKING
+        key = "deed_review-call-back-button" if is_out else "deed_review-again-button"
+        ways.append(choice(key, f"vd:b:{deed.id}:{deed.version}"))
     if stages.may_become(deed, DeedState.REJECTED):
         ways.append(choice("deed_review-reject-button", f"vd:r:{deed.id}:{deed.version}"))
     if stages.may_become(deed, DeedState.NURTURED):
@@ -124,7 +171,7 @@ def _decisions(deed: Deed) -> list[Choice]:
         ways.append(choice("deed_summary-button", f"tk:o:{deed.id}"))
     if consent.may_record(deed):
         ways.append(choice("deed_consent-button", f"vc:o:{deed.id}"))
-    return [*ways, choice("movements-assign-button", f"mv:d:{deed.id}")]
+    return [*ways, *sorting_chat.way(deed), choice("movements-assign-button", f"mv:d:{deed.id}")]
 
 
 # To be checked
@@ -226,6 +273,31 @@ async def _reject(turn: Turn, reason: str, *, duty_only: bool = False) -> Reply:
     )
     await _leave(turn)
     return reply("deed_review-rejected").offering(LIST, HOME)
+
+
+# From the beginning again
+
+
+async def ask_why_again(query: CallbackQuery, turn: Turn) -> Reply:
+    officer = await officer_of(turn)
+    deed, seen = await _about(turn, officer, _payload(query))
+    await turn.state.update_data({_OPEN: [deed.id, seen]})
+    await turn.state.set_state(Reviewing.again)
+    return reply("deed_review-ask-why-again").offering(
+        choice("common-back-button", f"vd:o:{deed.id}"), LIST
+    )
+
+
+async def begin_again(message: Message, turn: Turn) -> Reply:
+    officer = await officer_of(turn)
+    deed, seen = await _opened(turn)
+    await checking.begin_again(
+        turn.session, turn.vault, officer, deed, message.text or "", turn.now, seen=seen
+    )
+    await _leave(turn)
+    return reply("deed_review-began-again").offering(
+        choice("deed_review-open-button", f"vd:o:{deed.id}"), LIST, (HOME,)
+    )
 
 
 async def cancel(_: Message, turn: Turn) -> Reply:

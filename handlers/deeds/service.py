@@ -24,6 +24,7 @@ from storage.models.base import new_id
 from storage.models.consultations import Receipt
 from storage.models.deeds import (
     LIVE_DEEDS,
+    CheckAnswer,
     Deed,
     DeedCheck,
     DeedFile,
@@ -372,12 +373,21 @@ async def standing(session: AsyncSession, vault: Vault, report_id: str) -> Stand
     unit = await session.get(Unit, deed.unit_id) if deed.unit_id else None
     others = [one for one in await reports_of(session, deed) if one.id != row.id]
     given = row.state == ReportState.GIVEN
-    reason = await reason_of(session, vault, deed) if given else ""
+    reason = await told_reason(session, vault, deed) if given else ""
     return Standing(row, deed, told, unit.name if unit else "", len(others), reason)
 
 
+async def told_reason(session: AsyncSession, vault: Vault, deed: Deed) -> str | Word:
+    """Why it is in its state, for whoever told it. What a unit wrote with its yes is the office's
+    alone: it names who confirms."""
+    check = await session.get(DeedCheck, deed.reason.removeprefix(CHECK))
+    if check is not None and check.answer == CheckAnswer.CONFIRMED:
+        return ""
+    return await reason_of(session, vault, deed)
+
+
 async def reason_of(session: AsyncSession, vault: Vault, deed: Deed) -> str | Word:
-    """Why it is in its state, as whoever told it is told; "" where nothing was said."""
+    """Why it is in its state, for its office; "" where nothing was said."""
     if deed.reason == ONLY_DUTY:
         return Word("deeds-only-duty")
     if deed.reason == CONSENT_WITHDRAWN:

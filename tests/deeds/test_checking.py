@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -17,7 +18,7 @@ from storage.models.office import Act, Officer
 from storage.models.people import Contact
 from storage.models.traffic import OutboxMessage
 from storage.models.units import Member, MemberAddress, Unit, UnitKind
-from tests.cast import PAIRS, Citizen
+from tests.cast import CHANNELS, PAIRS, Citizen
 from tests.consultations.opinions import contact_of
 from tests.deadlines.cast import MONDAY, joins
 from tests.deeds.ground import NOW, VAULT, Deeds
@@ -324,3 +325,89 @@ def _link(person: Citizen) -> str:
         if "/officer/deed/" in button.get("url", "")
     ]  # fmt: skip
     return str(urls[-1])
+
+
+async def test_what_a_unit_writes_with_its_yes_is_read_by_the_office_alone(
+    sqlite_world: World,
+) -> None:
+    world = sqlite_world
+    cast = await told_deed(world, "webchat")
+    await sent_to_the_unit(world, cast)
+    await cast.clerk.says("/xacminh")
+    await cast.clerk.taps("Xã Bảo Lạc")
+    assert "Chỉ cơ quan đọc được" in await cast.clerk.taps("Đúng như lời kể")
+    await cast.clerk.says("Bà Lý Thị Ví Dụ ở thôn 2 xác nhận")
+    await cast.clerk.taps("Gửi kết quả")
+    assert "Bà Lý Thị" not in await cast.citizen.says(cast.code)
+    assert "Bà Lý Thị" not in await sees(world, cast.citizen)
+    await cast.officer.says("/viectotmoi")
+    card = await cast.officer.taps("Xã Bảo Lạc, Tỉnh Cao Bằng")
+    assert "Đơn vị xác minh viết: Bà Lý Thị Ví Dụ ở thôn 2 xác nhận" in card
+
+
+async def test_a_check_that_is_late_is_found_in_its_list_and_called_back(
+    sqlite_world: World,
+) -> None:
+    world = sqlite_world
+    cast = await told_deed(world, "webchat")
+    await sent_to_the_unit(world, cast)
+    await world.delivered()
+    assert "Không có việc tốt nào" in await cast.officer.says("/viectotmoi")
+    world.stopped_at = MONDAY + timedelta(days=8)
+    async with world.base.db.transaction() as session:
+        await morning.tell_offices(session, world.base.vault, world.now())
+    assert "quá hạn xác minh" in await sees(world, cast.officer)
+    assert "Có 1 việc đang chờ đơn vị" in await cast.officer.taps("Xem việc quá hạn")
+    await cast.officer.taps("Quá hạn: Xã Bảo Lạc")
+    assert "Xin viết lý do" in await cast.officer.taps("Thu hồi yêu cầu xác minh")
+    assert "Xin nêu lý do" in await cast.officer.says("?")
+    assert "lại chờ cơ quan xem" in await cast.officer.says("Nhờ đơn vị khác xác minh")
+    assert "đã thu hồi yêu cầu" in await sees(world, cast.clerk)
+    assert "Hiện không có việc tốt nào" in await cast.clerk.says("/xacminh")
+    assert (await the_deed(world)).state == DeedState.RECEIVED
+    assert "08/03/2027" not in await sent_to_the_unit(world, cast), "another may be asked now"
+
+
+async def test_what_was_rejected_is_taken_up_again_with_a_reason(sqlite_world: World) -> None:
+    world = sqlite_world
+    cast = await told_deed(world, "webchat")
+    await cast.officer.says("/viectotmoi")
+    await cast.officer.taps("Xã Bảo Lạc, Tỉnh Cao Bằng")
+    await cast.officer.taps("Không xem xét tiếp")
+    await cast.officer.says("Chưa rõ việc làm")
+    assert "Không có việc tốt nào" in await cast.officer.says("/viectotmoi")
+    await cast.officer.taps("Chưa xác nhận, không xem xét tiếp: 1 việc")
+    assert "Lý do đã ghi: Chưa rõ việc làm" in await cast.officer.taps("Xã Bảo Lạc")
+    await cast.officer.taps("Xem xét lại")
+    await cast.officer.says("Người kể bổ sung chi tiết")
+    assert (await the_deed(world)).state == DeedState.RECEIVED
+    assert "Có 1 việc tốt đang chờ" in await cast.officer.says("/viectotmoi")
+
+
+async def test_officers_read_what_the_teller_says_of_consent_and_reward(
+    sqlite_world: World,
+) -> None:
+    cast = await told_deed(sqlite_world, "webchat")
+    await cast.officer.says("/viectotmoi")
+    await cast.officer.taps("Xã Bảo Lạc, Tỉnh Cao Bằng")
+    async with ClientSession() as http, http.get(_link(cast.officer)) as response:
+        shown = await response.text()
+    for what in ("đã đồng ý công bố", "Là trẻ em", "Đã được khen thưởng"):
+        assert what in shown
+
+
+@CHANNELS
+async def test_a_unit_gets_the_code_it_puts_up_and_who_scans_it_tells_there(
+    sqlite_world: World, channel: str
+) -> None:
+    cast = await told_deed(sqlite_world, channel)
+    await cast.clerk.says("/xacminh")
+    shown = await cast.clerk.taps("Mã QR để bà con")
+    assert UNIT in shown
+    assert any(seen.picture for seen in await cast.clerk.screen())
+    (address,) = re.findall(r"http\S+/viectot\?unit=\S+", shown)
+    async with ClientSession() as http, http.get(address) as response:
+        assert UNIT in await response.text()
+    await cast.citizen.says("/xacminh")
+    with pytest.raises(AssertionError):
+        await cast.citizen.taps("Mã QR")

@@ -235,6 +235,17 @@ async def test_a_unit_hears_once_on_the_morning_of_a_milestone_and_before_a_day_
     assert "Hoàng Văn Kèm" in await cast.clerk.taps("Xã Bảo Lạc")
 
 
+async def test_who_wants_no_reminders_hears_of_no_milestone(sqlite_world: World) -> None:
+    world = sqlite_world
+    cast = await told_deed(world, "webchat")
+    deed = await given_to_the_unit(world, cast)
+    await cast.clerk.says("Dừng")
+    now = datetime(2027, 3, 19, 9, tzinfo=VIETNAM)
+    async with world.base.db.transaction() as session:
+        session.add(DeedMilestone(deed_id=deed.id, due_on=now.date(), made_at=MONDAY))
+        assert await morning.tell_units(session, world.base.vault, now) == 0
+
+
 async def test_of_what_is_reached_or_no_longer_nurtured_no_unit_hears(sqlite_world: World) -> None:
     world = sqlite_world
     cast = await told_deed(world, "webchat")

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select, update
 
 from bot.replies import reply
+from storage.models.deeds import Deed, DeedState
 from storage.models.office import Office
 from storage.models.traffic import OutboxMessage, OutboxState
 from tests.deadlines.cast import MONDAY
@@ -74,8 +75,15 @@ async def test_a_channel_that_shuts_the_bot_out_costs_nothing_but_the_post(
     assert "Chưa gửi được lên kênh" in await cast.first.taps(TITLE[:30])
 
 
+@pytest.mark.parametrize(
+    ("way", "words"),
+    [
+        ("Gỡ bài", "Người được khen xin gỡ."),
+        ("Người được khen không đồng ý", "Anh báo qua điện thoại."),
+    ],
+)
 async def test_what_is_taken_down_before_it_was_posted_is_not_posted(
-    sqlite_world: World,
+    sqlite_world: World, way: str, words: str
 ) -> None:
     world = sqlite_world
     await set_channel(world)
@@ -94,9 +102,14 @@ async def test_what_is_taken_down_before_it_was_posted_is_not_posted(
     before = len(channel.visible())
     await cast.first.says("/dangguong")
     await cast.first.taps(TITLE[:30])
-    await cast.first.taps("Gỡ bài")
-    await cast.first.says("Người được khen xin gỡ.")
+    if way != "Gỡ bài":
+        await cast.first.taps("Sự đồng ý công bố")
+    await cast.first.taps(way)
+    await cast.first.says(words)
+    if way != "Gỡ bài":
+        await cast.first.taps("Ghi")
     async with world.base.db.reading() as session:
+        assert (await session.scalars(select(Deed.state))).one() == DeedState.UNPUBLISHED
         states = await session.scalars(
             select(OutboxMessage.state).where(OutboxMessage.state == OutboxState.WITHDRAWN)
         )

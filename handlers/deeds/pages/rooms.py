@@ -23,8 +23,9 @@ from bot.vault import Vault
 from bot.web.server import download, locale_of, own_session, page, services, session_of
 from handlers.deeds import cards, forms, reading, series, service, stages
 from handlers.deeds.forms import Told
+from handlers.deeds.naming import field_in_words
 from handlers.deeds.reading import Reading
-from storage.models.deeds import Deed, DeedFile, DeedReport
+from storage.models.deeds import Deed, DeedFile, DeedGroup, DeedInGroup, DeedReport, Known
 from storage.models.people import Person
 from storage.models.traffic import StoredFile
 
@@ -64,6 +65,15 @@ class Witness:
     entered: Word | None = None
     """How it came, where an officer wrote it down."""
 
+    def known(self, what: str) -> Word:
+        """What the teller says of `agreed`, `child` or `rewarded`: a hint, nothing more."""
+        return Word(f"tell-known-{getattr(self.told, what)}")
+
+    @property
+    def may_show(self) -> Word:
+        """Whether the teller may be named as such."""
+        return Word(f"tell-known-{Known.YES if self.told.may_show_name else Known.NO}")
+
 
 @routes.get("/officer/deed/{signed}", allow_head=False)
 @own_session
@@ -84,7 +94,11 @@ async def read(request: web.Request) -> web.StreamResponse:
         if not asked.file_id:
             name = await service.subject_name(session, known.vault, deed)
             witnesses = await _witnesses(session, known.vault, deed, asked)
-            return _whole(request, asked, deed, name, witnesses, files)
+            locale = locale_of(request)
+            about = (
+                await field_in_words(session, deed, locale), await _groups(session, deed, locale)
+            )  # fmt: skip
+            return _whole(request, asked, deed, name, about, witnesses, files)
     file = next((one for one in files if one.id == asked.file_id), None)
     if file is None or (asked.original and not asked.is_officers):
         raise UserError("deed_pages-link-old")
@@ -118,6 +132,16 @@ async def _witnesses(
     return found
 
 
+async def _groups(session: AsyncSession, deed: Deed, locale: str) -> list[str]:
+    found = await session.scalars(
+        select(DeedGroup)
+        .join(DeedInGroup, DeedInGroup.group_code == DeedGroup.code)
+        .where(DeedInGroup.deed_id == deed.id)
+        .order_by(DeedGroup.code)
+    )
+    return [one.name_en if locale == "en" else one.name_vi for one in found]
+
+
 async def _who(session: AsyncSession, vault: Vault, row: DeedReport) -> str:
     known = identity.identity(vault, await session.get(Person, row.person_id))
     return ", ".join(known.values())
@@ -128,6 +152,7 @@ def _whole(
     asked: Reading,
     deed: Deed,
     name: str,
+    about: tuple[str, Sequence[str]],
     witnesses: Sequence[Witness],
     files: Sequence[StoredFile],
 ) -> web.Response:
@@ -143,7 +168,8 @@ def _whole(
         for file in files
     ]
     return page(
-        request, "deeds/officer.html", deed=deed, name=name, witnesses=witnesses,
+        request, "deeds/officer.html", deed=deed, name=name, field=about[0], groups=about[1],
+        witnesses=witnesses,
         downloads=downloads, place=cards.place_name(deed) or "—",
         state=Word(f"deeds-state-{deed.state}"),
     )  # fmt: skip
