@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from aiohttp import ClientSession
@@ -70,6 +71,7 @@ async def test_ticked_cells_are_painted_over_in_a_copy_that_takes_the_photos_pla
     address = await grid(world, cast)
     _, shown = await reads(address)
     assert shown.count('type="checkbox"') % COVER_COLUMNS == 0
+    world.stopped_at = MONDAY + timedelta(minutes=1)
     status, back = await sends(address, o0="on", o1="on")
     assert status == 200
     assert "Ảnh 2: đã chọn" in back
