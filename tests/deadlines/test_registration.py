@@ -12,7 +12,7 @@ from handlers.deadlines.registration import forms, service
 from handlers.deadlines.registration.forms import Answers, Form, Individuals, Option
 from handlers.deadlines.registration.steps import route
 from storage.models.consultations import Receipt
-from storage.models.deadlines import DutyState, Work
+from storage.models.deadlines import Duty, DutyState, Work
 from storage.models.people import Contact
 from storage.models.traffic import StoredFile
 from tests.cast import CHANNELS, PAIRS, Citizen, TelegramCitizen
@@ -228,6 +228,24 @@ async def test_late_is_marked_and_told(sqlite_world: World, channel: str) -> Non
     assert "nộp muộn" in await person.taps("Tiếp tục")
     assert "nộp muộn" in await person.taps("Gửi")
     assert (await duty(world, unit_id, due)).late is True
+
+
+async def test_what_was_in_time_and_came_back_is_not_said_to_be_late(sqlite_world: World) -> None:
+    world = sqlite_world
+    person, unit_id, due = await owing(world, "webchat")
+    await person.says("/dangky")
+    await person.taps("Đăng ký")
+    await person.sends_files((jpeg(), "trang-ky.jpg"))
+    await person.taps("Tiếp tục")
+    await person.taps("Gửi")
+    async with world.base.db.transaction() as session:
+        held = await session.get_one(Duty, (await duty(world, unit_id, due)).id)
+        held.state = DutyState.RETURNED
+    world.shift = 11 * DAY
+    await person.says("/dangky")
+    card = await person.taps("⚠ QUÁ HẠN: Đăng ký")
+    assert "tính theo lần nộp đầu tiên" in card
+    assert "ghi là nộp muộn" not in card
 
 
 @PAIRS

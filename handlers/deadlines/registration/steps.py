@@ -271,7 +271,10 @@ async def _exemplars(turn: Turn, owing: Owing) -> list[Reply]:
 
 
 def _about(owing: Owing, now: datetime) -> Reply:
-    key = "registration-card-overdue" if owing.is_overdue(now) else "registration-card"
+    key = "registration-card"
+    if owing.is_overdue(now):
+        again = owing.duty.submitted_at is not None
+        key = "registration-card-overdue-again" if again else "registration-card-overdue"
     return reply(
         key, unit=owing.unit.name, title=owing.deadline.title, due=Until(owing.due_at),
         state=Word(f"duty-{owing.state}"), work=Word(f"registration-work-{owing.deadline.work}"),
@@ -561,7 +564,7 @@ async def _read_back(turn: Turn, now: Current) -> Reply:
         return reply(
             "registration-confirm-done", unit=now.owing.unit.name, title=now.owing.deadline.title
         ).offering(choice("registration-done-button", "dk:send"), NAVIGATION)
-    late = turn.now >= now.owing.due_at
+    late = turn.now >= now.owing.due_at and now.owing.duty.submitted_at is None
     answer = reply(
         "registration-read-back-late" if late else "registration-read-back",
         unit=now.owing.unit.name, title=now.owing.deadline.title, said=said,
