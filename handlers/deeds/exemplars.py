@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot import places
 from bot.clock import VIETNAM
-from handlers.deeds import publication
+from handlers.deeds import publication, sorting
 from storage.models.deadlines import Movement
 from storage.models.deeds import (
     Deed,
@@ -223,12 +223,7 @@ async def about(
         words = publication.Words(
             version.title, version.lead, version.text, version.quote if said else ""
         )
-    groups = await session.scalars(
-        select(DeedGroup)
-        .join(DeedInGroup, DeedInGroup.group_code == DeedGroup.code)
-        .where(DeedInGroup.deed_id == deed.id)
-        .order_by(DeedGroup.code)
-    )
+    groups = await sorting.groups_of(session, deed)
     corrections = await session.scalars(
         select(DeedPublication)
         .where(
@@ -240,7 +235,7 @@ async def about(
     photos = [file.id for file in await publication.photos_of(session, deed, version)]
     office = await session.get_one(Office, deed.office_id)
     return Exemplar(
-        deed, version, words, photos, office, groups.all(), corrections.all(),
+        deed, version, words, photos, office, groups, corrections.all(),
         await repeats(session, deed.id),
     )  # fmt: skip
 

@@ -91,18 +91,18 @@ async def tell_units(session: AsyncSession, vault: Vault, now: datetime) -> int:
     except OutsideCoverage:
         log.error("units are not told of milestones: the holiday table ends before tomorrow")
         return 0
-    due: dict[str, dict[str, Deed]] = {}
+    due: dict[int, dict[str, Deed]] = {}
     for unit_id, deed in await nurture.due_between(session, today, following):
-        due.setdefault(unit_id, {})[deed.id] = deed
-    told = 0
-    for unit_id, deeds in due.items():
         clerks = await people.chats_of(session, unit_id, *people.CLERKS, willing=True)
         for contact_id in clerks.values():
-            key = f"deed-milestones:{today}"
-            if not await _was_told(session, f"{key}:{contact_id}"):
-                message = await _milestones(session, list(deeds.values()), contact_id)
-                await news.tell_each(session, vault, [contact_id], message, now, key)
-                told += 1
+            due.setdefault(contact_id, {})[deed.id] = deed
+    told = 0
+    for contact_id, deeds in due.items():
+        key = f"deed-milestones:{today}"
+        if not await _was_told(session, f"{key}:{contact_id}"):
+            message = await _milestones(session, list(deeds.values()), contact_id)
+            await news.tell_each(session, vault, [contact_id], message, now, key)
+            told += 1
     return told
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from handlers.deeds import cards
+from handlers.deeds import cards, sorting
 from storage.models.deeds import Deed, DeedField
 from storage.models.units import Unit
 
@@ -20,6 +20,11 @@ async def field_in_words(session: AsyncSession, deed: Deed, locale: str) -> str:
     """Empty where nobody said in which field of life it was done."""
     field = await session.get(DeedField, deed.field_code) if deed.field_code else None
     return "" if field is None else field.name_en if locale == "en" else field.name_vi
+
+
+async def groups_in_words(session: AsyncSession, deed: Deed, locale: str) -> list[str]:
+    found = await sorting.groups_of(session, deed)
+    return [one.name_en if locale == "en" else one.name_vi for one in found]
 
 
 async def in_short(session: AsyncSession, deed: Deed, locale: str) -> str:

@@ -24,7 +24,6 @@ from storage.models.base import new_id
 from storage.models.consultations import Receipt
 from storage.models.deeds import (
     LIVE_DEEDS,
-    CheckAnswer,
     Deed,
     DeedCheck,
     DeedFile,
@@ -380,10 +379,7 @@ async def standing(session: AsyncSession, vault: Vault, report_id: str) -> Stand
 async def told_reason(session: AsyncSession, vault: Vault, deed: Deed) -> str | Word:
     """Why it is in its state, for whoever told it. What a unit wrote with its yes is the office's
     alone: it names who confirms."""
-    check = await session.get(DeedCheck, deed.reason.removeprefix(CHECK))
-    if check is not None and check.answer == CheckAnswer.CONFIRMED:
-        return ""
-    return await reason_of(session, vault, deed)
+    return "" if deed.state == DeedState.CONFIRMED else await reason_of(session, vault, deed)
 
 
 async def reason_of(session: AsyncSession, vault: Vault, deed: Deed) -> str | Word:

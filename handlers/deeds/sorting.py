@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from bot.replies import UserError
 from handlers.deeds import forms, stages
 from handlers.deeds.forms import Option
-from storage.models.deeds import Deed, DeedInGroup, DeedState
+from storage.models.deeds import Deed, DeedGroup, DeedInGroup, DeedState
 from storage.models.office import Officer
 
 
@@ -22,13 +22,14 @@ def may_sort(deed: Deed) -> bool:
     return deed.state not in (DeedState.REJECTED, DeedState.WITHDRAWN)
 
 
-async def groups_of(session: AsyncSession, deed: Deed) -> list[str]:
+async def groups_of(session: AsyncSession, deed: Deed) -> Sequence[DeedGroup]:
     found = await session.scalars(
-        select(DeedInGroup.group_code)
+        select(DeedGroup)
+        .join(DeedInGroup, DeedInGroup.group_code == DeedGroup.code)
         .where(DeedInGroup.deed_id == deed.id)
-        .order_by(DeedInGroup.group_code)
+        .order_by(DeedGroup.code)
     )
-    return list(found)
+    return found.all()
 
 
 async def set_field(
@@ -49,7 +50,7 @@ async def toggle_group(
     _known((await forms.form_of(session)).groups, code)
     row = await session.get(DeedInGroup, (deed.id, code))
     if row is None:
-        session.add(DeedInGroup(deed_id=deed.id, group_code=code))
+        session.add(DeedInGroup(deed_id=deed.id, group_code=code, shown_at=deed.shown_at))
     else:
         await session.delete(row)
     _end(session, officer, deed, f"group {'-' if row else '+'}{code}", now)

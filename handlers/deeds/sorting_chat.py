@@ -6,13 +6,17 @@ officer: [☐ Workers]            bot: the same, with ☑ Workers
 
 from __future__ import annotations
 
+import re
+
 from aiogram import F, Router
 from aiogram.types import CallbackQuery
 
-from bot.replies import Choice, Reply, choice
+from bot.replies import Choice, Reply, UserError, choice
 from handlers.deeds import checking, forms, sorting
 from handlers.deeds.steps import HELP, HOME, Turn, give_turn, officer_of
 from storage.models.deeds import Deed
+
+_PRESS = re.compile(r"vl:(?P<kind>[fg]):(?P<code>\w{1,32}):(?P<deed>\w{20}):(?P<seen>\d{1,9})")
 
 
 def router() -> Router:
@@ -20,8 +24,7 @@ def router() -> Router:
     give_turn(chat)
     press = chat.callback_query.register
     press(show, F.data.startswith("vl:o:"))
-    press(choose_field, F.data.startswith("vl:f:"))
-    press(toggle_group, F.data.startswith("vl:g:"))
+    press(change, F.data.startswith("vl:"))
     return chat
 
 
@@ -31,29 +34,25 @@ def way(deed: Deed) -> list[Choice]:
 
 
 async def show(query: CallbackQuery, turn: Turn) -> Reply:
-    deed = await checking.held(turn.session, await officer_of(turn), _payload(query)[0])
-    return await _lists(turn, deed)
+    deed_id = (query.data or "").removeprefix("vl:o:")
+    return await _lists(turn, await checking.held(turn.session, await officer_of(turn), deed_id))
 
 
-async def choose_field(query: CallbackQuery, turn: Turn) -> Reply:
-    code, deed_id, seen = _payload(query)
+async def change(query: CallbackQuery, turn: Turn) -> Reply:
+    """One field in place of another; a group in or out."""
+    found = _PRESS.fullmatch(query.data or "")
+    if found is None:
+        raise UserError("deed_sorting-gone")
     officer = await officer_of(turn)
-    deed = await checking.held(turn.session, officer, deed_id)
-    await sorting.set_field(turn.session, officer, deed, code, turn.now, seen=int(seen))
-    return await _lists(turn, deed, again=True)
-
-
-async def toggle_group(query: CallbackQuery, turn: Turn) -> Reply:
-    code, deed_id, seen = _payload(query)
-    officer = await officer_of(turn)
-    deed = await checking.held(turn.session, officer, deed_id)
-    await sorting.toggle_group(turn.session, officer, deed, code, turn.now, seen=int(seen))
+    deed = await checking.held(turn.session, officer, found["deed"])
+    do = sorting.set_field if found["kind"] == "f" else sorting.toggle_group
+    await do(turn.session, officer, deed, found["code"], turn.now, seen=int(found["seen"]))
     return await _lists(turn, deed, again=True)
 
 
 async def _lists(turn: Turn, deed: Deed, *, again: bool = False) -> Reply:
     form, locale = await forms.form_of(turn.session), turn.contact.locale
-    held = await sorting.groups_of(turn.session, deed)
+    held = [one.code for one in await sorting.groups_of(turn.session, deed)]
     answer = Reply("deed_sorting-ask", {}, replaces=again)
     for kind, options, chosen in (
         ("f", form.fields, [deed.field_code]), ("g", form.groups, held)
@@ -63,7 +62,3 @@ async def _lists(turn: Turn, deed: Deed, *, again: bool = False) -> Reply:
             press = f"vl:{kind}:{one.code}:{deed.id}:{deed.version}"
             answer = answer.offering(choice(key, press, name=one.name(locale)))
     return answer.offering(choice("deed_sorting-back-button", f"vd:o:{deed.id}"), (HOME,), HELP)
-
-
-def _payload(query: CallbackQuery) -> list[str]:
-    return (query.data or "").split(":")[2:]

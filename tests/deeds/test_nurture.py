@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from bot import replies
 from bot.clock import VIETNAM, load_calendar
 from bot.replies import UserError
 from handlers.deeds import morning, nurture, people
@@ -19,7 +20,7 @@ from storage.models.deeds import (
 )
 from storage.models.office import Officer
 from storage.models.traffic import OutboxMessage
-from storage.models.units import Member, MemberRank, Unit
+from storage.models.units import Member, MemberAddress, MemberRank, Unit
 from tests.cast import PAIRS
 from tests.consultations.opinions import contact_of
 from tests.deadlines.cast import MONDAY, joins
@@ -258,3 +259,23 @@ async def test_of_what_is_reached_or_no_longer_nurtured_no_unit_hears(sqlite_wor
         done.reached_at = None
         (await session.get_one(Deed, deed.id)).state = DeedState.SUMMARISED
         assert await morning.tell_units(session, world.base.vault, now) == 0
+
+
+async def test_who_works_for_two_units_hears_of_both_in_one_message(deeds: Deeds) -> None:
+    ground, session = deeds.ground, deeds.session
+    now = datetime(2027, 3, 19, 9, tzinfo=VIETNAM)
+    for unit_id in (ground.by_code["SM"], await ground.unit("BL")):
+        deed = await deeds.deed(DeedState.NURTURED)
+        session.add(DeedNurture(deed_id=deed.id, unit_id=unit_id, began_at=NOW))
+        await session.flush()
+        session.add(DeedMilestone(deed_id=deed.id, due_on=now.date(), made_at=NOW))
+    first, second = await ground.member("SM"), await ground.member("BL", chats=())
+    clerks = await people.chats_of(session, ground.by_code["SM"], MemberRank.FOCAL)
+    session.add(MemberAddress(member_id=second, contact_id=clerks[first], added_at=NOW))
+    await session.flush()
+    assert await morning.tell_units(session, VAULT, now) == 1
+    owed = OutboxMessage.dedupe_key.startswith("deed-milestones:")
+    sealed = (await session.scalars(select(OutboxMessage.reply).where(owed))).one()
+    assert sealed is not None
+    told = replies.load(VAULT.unseal_system(sealed, "outbox"))
+    assert told.args["n"] == 2

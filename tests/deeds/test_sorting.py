@@ -6,8 +6,10 @@ from sqlalchemy import select
 
 from storage.models.deeds import DeedInGroup, DeedState
 from storage.models.office import Act
+from tests.deeds.publishing import TITLE, published
 from tests.deeds.staged import presses, put
 from tests.deeds.test_checking import Cast, the_deed, told_deed
+from tests.deeds.test_publication import reads
 from tests.world import World
 
 
@@ -61,3 +63,19 @@ async def test_upon_an_older_version_or_a_deed_given_up_nothing_is_changed(
     pressed = f"vl:g:PHU_NU:{deed.id}:{(await the_deed(world)).version}"
     assert "Chưa làm được bước này" in await presses(cast.officer, pressed)
     assert await groups(world) == held
+
+
+async def test_a_group_added_to_what_is_out_is_found_in_the_gallery_at_once(
+    sqlite_world: World,
+) -> None:
+    world = sqlite_world
+    cast = await published(world)
+    deed = await the_deed(world)
+    await presses(cast.first, f"vl:g:PHU_NU:{deed.id}:{deed.version}")
+    assert TITLE in (await reads(f"{world.links}/guong?group=PHU_NU"))[1]
+
+
+async def test_a_press_that_says_nothing_of_ours_is_answered(sqlite_world: World) -> None:
+    cast = await opened(sqlite_world)
+    for press in ("vl:g:", "vl:f:NONG_DAN", "vl:g:NONG_DAN:x:y", "vl:z"):
+        assert "không còn trong danh mục" in await presses(cast.officer, press)

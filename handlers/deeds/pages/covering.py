@@ -21,7 +21,6 @@ from handlers.deeds import preview, publication
 from handlers.deeds.reading import Reading
 from storage.models.deeds import Deed
 from storage.models.office import Officer
-from storage.models.traffic import StoredFile
 
 routes = web.RouteTableDef()
 PATH = "/officer/exemplar/{signed}/che"
@@ -77,17 +76,17 @@ async def _open(request: web.Request) -> Opened:
     async with known.db.reading() as session:
         asked = await _asked(request, session)
         deed = await session.get_one(Deed, asked.deed_id)
-        if asked.file_id not in [one.id for one in await publication.photographs(session, deed)]:
-            raise UserError("exemplar-photo-gone")
-        file = await session.get_one(StoredFile, asked.file_id)
+        there = {one.id: one for one in await publication.photographs(session, deed)}
+    file = there.get(asked.file_id)
+    if file is None:
+        raise UserError("exemplar-photo-gone")
     return Opened(asked, file.name, await asyncio.to_thread(known.store.read, file.sha256))
 
 
 async def _ticked(request: web.Request, opened: Opened) -> set[int]:
-    names = (await read_form(request)).fields
-    ticked = {int(name[1:]) for name in names if name[:1] == "o" and name[1:].isdecimal()}
+    ticked = (await read_form(request)).fields
     rows = await asyncio.to_thread(media.cover_rows, opened.clean)
-    cells = {cell for cell in ticked if cell < rows * COVER_COLUMNS}
+    cells = {cell for cell in range(rows * COVER_COLUMNS) if f"o{cell}" in ticked}
     if not cells:
         raise UserError("exemplar-cover-nothing")
     return cells

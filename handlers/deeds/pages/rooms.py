@@ -23,9 +23,9 @@ from bot.vault import Vault
 from bot.web.server import download, locale_of, own_session, page, services, session_of
 from handlers.deeds import cards, forms, reading, series, service, stages
 from handlers.deeds.forms import Told
-from handlers.deeds.naming import field_in_words
+from handlers.deeds.naming import field_in_words, groups_in_words
 from handlers.deeds.reading import Reading
-from storage.models.deeds import Deed, DeedFile, DeedGroup, DeedInGroup, DeedReport, Known
+from storage.models.deeds import Deed, DeedFile, DeedReport, Known
 from storage.models.people import Person
 from storage.models.traffic import StoredFile
 
@@ -95,10 +95,9 @@ async def read(request: web.Request) -> web.StreamResponse:
             name = await service.subject_name(session, known.vault, deed)
             witnesses = await _witnesses(session, known.vault, deed, asked)
             locale = locale_of(request)
-            about = (
-                await field_in_words(session, deed, locale), await _groups(session, deed, locale)
-            )  # fmt: skip
-            return _whole(request, asked, deed, name, about, witnesses, files)
+            field = await field_in_words(session, deed, locale)
+            groups = await groups_in_words(session, deed, locale)
+            return _whole(request, asked, deed, name, field, groups, witnesses, files)
     file = next((one for one in files if one.id == asked.file_id), None)
     if file is None or (asked.original and not asked.is_officers):
         raise UserError("deed_pages-link-old")
@@ -132,16 +131,6 @@ async def _witnesses(
     return found
 
 
-async def _groups(session: AsyncSession, deed: Deed, locale: str) -> list[str]:
-    found = await session.scalars(
-        select(DeedGroup)
-        .join(DeedInGroup, DeedInGroup.group_code == DeedGroup.code)
-        .where(DeedInGroup.deed_id == deed.id)
-        .order_by(DeedGroup.code)
-    )
-    return [one.name_en if locale == "en" else one.name_vi for one in found]
-
-
 async def _who(session: AsyncSession, vault: Vault, row: DeedReport) -> str:
     known = identity.identity(vault, await session.get(Person, row.person_id))
     return ", ".join(known.values())
@@ -152,7 +141,8 @@ def _whole(
     asked: Reading,
     deed: Deed,
     name: str,
-    about: tuple[str, Sequence[str]],
+    field: str,
+    groups: Sequence[str],
     witnesses: Sequence[Witness],
     files: Sequence[StoredFile],
 ) -> web.Response:
@@ -168,7 +158,7 @@ def _whole(
         for file in files
     ]
     return page(
-        request, "deeds/officer.html", deed=deed, name=name, field=about[0], groups=about[1],
+        request, "deeds/officer.html", deed=deed, name=name, field=field, groups=groups,
         witnesses=witnesses,
         downloads=downloads, place=cards.place_name(deed) or "—",
         state=Word(f"deeds-state-{deed.state}"),
